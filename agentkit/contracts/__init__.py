@@ -1,0 +1,1 @@
+"""Published contracts: pydantic models whose JSON Schemas ``agentkit schema NAME`` prints."""

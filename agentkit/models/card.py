@@ -1,0 +1,91 @@
+"""How to ask a model about pictures: its questions, and how it writes a location.
+
+A card is data, so that no code branches on a model's name. A local model's folder may hold a ``card.json``;
+every other model gets the general card.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..content import Box
+
+GENERAL_PROMPTS: Mapping[str, str] = {
+    "exists": "Is there a {object} in this picture? Answer yes or no.",
+    "locate": (
+        "Where is the {object}? Answer with its box as [left, top, right, bottom] in thousandths of the picture's "
+        "width and height, or with 'not visible'."
+    ),
+    "context": (
+        "Where in this picture would a {object} most likely be? Answer with a box as [left, top, right, bottom] "
+        "in thousandths of the picture's width and height, or with 'not visible'."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class VisionCard:
+    """What the visual search needs to know of a model.
+
+    ``prompts``: templates with ``{object}`` for *exists*, *locate* and *context*.
+    ``bins``: locations are written as integers 0..bins-1 (1000 for the general card).
+    ``token``: format of one coordinate in a reply; None reads plain numbers in brackets.
+    ``square``: coordinates are on the picture padded to a centred square (else on the picture itself).
+    ``input_size``: side in pixels that the model sees at most; smaller things vanish. None when unknown.
+    ``temperature``: divides the log-odds of yes against no (calibration).
+    ``vocabulary``: the words that the model knows, by kind; empty when it knows the language at large.
+    """
+
+    name: str = "general"
+    prompts: Mapping[str, str] = field(default_factory=lambda: dict(GENERAL_PROMPTS))
+    yes: str = "yes"
+    no: str = "no"
+    not_visible: str = "not visible"
+    bins: int = 1000
+    token: str | None = None
+    square: bool = False
+    input_size: int | None = None
+    temperature: float = 1.0
+    vocabulary: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> VisionCard:
+        """Return the card of a file; unknown keys are ignored, so that newer cards stay readable."""
+        data = json.loads(path.read_text("utf-8"))
+        location = data.pop("location", {})
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in {**data, **location}.items() if k in known})
+
+    def ask(self, kind: str, thing: str) -> str:
+        """Return the question of a kind about a thing."""
+        return self.prompts[kind].format(object=thing)
+
+    def read_box(self, reply: str, size: tuple[int, int]) -> Box | None:
+        """Return the box that a reply names, in pixels of a picture of ``size``; None when it names none."""
+        if self.token is None:
+            found = re.search(r"\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]", reply)
+            values = [int(v) for v in found.groups()] if found else []
+        else:
+            # "<loc{:02d}>" becomes the pattern "<loc(\d+)>"
+            pattern = r"(\d+)".join(re.escape(piece) for piece in re.split(r"\{[^}]*\}", self.token))
+            values = [int(v) for v in re.findall(pattern, reply)[:4]]
+        if len(values) != 4:
+            return None
+        left, top, right, bottom = values
+        # A right or bottom bin is covered to its far edge, so that equal bins still give an area.
+        unit = Box(left / self.bins, top / self.bins, (right + 1) / self.bins, (bottom + 1) / self.bins)
+        if unit.width <= 0 or unit.height <= 0:
+            return None
+        width, height = size
+        if self.square:
+            side = max(width, height)
+            box = unit.scale(side).shift((width - side) / 2, (height - side) / 2)
+        else:
+            box = unit.scale(width, height)
+        inside = box.clip(Box(0, 0, width, height))
+        return inside if inside.area > 0 else None
