@@ -1,0 +1,194 @@
+"""The event stream of a run: one typed event a line in ``events.jsonl``.
+
+``span`` groups what belongs together (one execution of a node, one model call); ``parent`` is the span around it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from .result import Contract, Evidence, Question, Status, Usage
+
+
+class EventBase(Contract):
+    """What every event carries. ``time`` is seconds since the epoch (UTC)."""
+
+    seq: int = 0
+    time: float = 0.0
+    span: str = ""
+    parent: str | None = None
+
+
+class RunStarted(EventBase):
+    kind: Literal["run_started"] = "run_started"
+    agent: str
+    task: str
+    models: dict[str, str] = Field(default_factory=dict)
+
+
+class RunResumed(EventBase):
+    kind: Literal["run_resumed"] = "run_resumed"
+    attempt: int
+
+
+class RunEnded(EventBase):
+    kind: Literal["run_ended"] = "run_ended"
+    status: Status
+    answer: str | None = None
+    error: str | None = None
+    usage: Usage = Field(default_factory=Usage)
+
+
+class NodeStarted(EventBase):
+    kind: Literal["node_started"] = "node_started"
+    node: str
+    step: int
+    counted: bool = False
+
+
+class NodeEnded(EventBase):
+    kind: Literal["node_ended"] = "node_ended"
+    node: str
+    step: int
+    seconds: float
+
+
+class ModelCalled(EventBase):
+    """A model call: ``prompt`` as dumped messages, then either ``reply`` or ``options`` with ``scores``.
+
+    Calls that were batched (children of a search node) are one event each; ``batch`` is the batch's size.
+    """
+
+    kind: Literal["model_called"] = "model_called"
+    role: str
+    model: str
+    call: Literal["generate", "stream", "score", "attend"]
+    prompt: list[dict[str, Any]] = Field(default_factory=list)
+    reply: str | None = None
+    tool_calls: list[dict[str, Any]] = Field(default_factory=list)
+    options: list[str] = Field(default_factory=list)
+    scores: list[float] = Field(default_factory=list)
+    edits: list[dict[str, Any]] = Field(default_factory=list)
+    usage: Usage = Field(default_factory=Usage)
+    cached: bool = False
+    batch: int = 1
+
+
+class ToolCalled(EventBase):
+    kind: Literal["tool_called"] = "tool_called"
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    outcome: Any = None
+    error: str | None = None
+    seconds: float = 0.0
+
+
+class Observed(EventBase):
+    """What an agent saw of a page or a screen. ``image`` is the digest of the screenshot in ``images/``."""
+
+    kind: Literal["observed"] = "observed"
+    url: str | None = None
+    title: str | None = None
+    text: str = ""
+    image: str | None = None
+
+
+class Acted(EventBase):
+    """A side effect, as the journal saw it."""
+
+    kind: Literal["acted"] = "acted"
+    action: str
+    state: Literal["pending", "done", "failed", "unknown", "replayed"]
+    detail: str | None = None
+    box: tuple[float, float, float, float] | None = None
+
+
+class Looked(EventBase):
+    """A visited node of a visual search: ``box`` in pixels of the original ``image``, ``about`` what is sought.
+
+    ``node`` and ``above`` are ids in the search tree (``above`` is None for the root); ``scores`` by name.
+    """
+
+    kind: Literal["looked"] = "looked"
+    image: str
+    box: tuple[float, float, float, float]
+    about: str
+    node: int
+    above: int | None = None
+    depth: int = 0
+    scores: dict[str, float] = Field(default_factory=dict)
+    found: bool = False
+
+
+class Found(EventBase):
+    kind: Literal["found"] = "found"
+    evidence: Evidence
+
+
+class Asked(EventBase):
+    kind: Literal["asked"] = "asked"
+    question: Question
+
+
+class Answered(EventBase):
+    """``by`` says who answered: the terminal, an answers file, a script, a simulated user, a caller."""
+
+    kind: Literal["answered"] = "answered"
+    id: str
+    answer: str
+    by: str = "caller"
+
+
+class Remembered(EventBase):
+    kind: Literal["remembered"] = "remembered"
+    id: str
+    task: str
+    steps: int = 0
+
+
+class Recalled(EventBase):
+    """Exemplars that were retrieved: id, task and similarity (cosine) of each."""
+
+    kind: Literal["recalled"] = "recalled"
+    query: str
+    items: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class BudgetSpent(EventBase):
+    kind: Literal["budget_spent"] = "budget_spent"
+    limit: str
+    allowed: float
+    used: float
+
+
+class Note(EventBase):
+    """A line for people: what the agent thinks, decided, or stumbled over."""
+
+    kind: Literal["note"] = "note"
+    level: Literal["info", "warning", "error"] = "info"
+    text: str
+
+
+Event = Annotated[
+    RunStarted
+    | RunResumed
+    | RunEnded
+    | NodeStarted
+    | NodeEnded
+    | ModelCalled
+    | ToolCalled
+    | Observed
+    | Acted
+    | Looked
+    | Found
+    | Asked
+    | Answered
+    | Remembered
+    | Recalled
+    | BudgetSpent
+    | Note,
+    Field(discriminator="kind"),
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,63 @@
+"""What an agent's nodes depend on, handed to them as langgraph's typed runtime context."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import ReplayError
+from ..models.base import Model
+from .budget import Budget
+from .clock import Clock
+from .recorded import RecordedModel, describe_model
+from .run import Run
+
+
+class ModelSource(Protocol):
+    """Gives the model of a role (``see``, ``decide``); loads it on first use."""
+
+    async def get(self, role: str) -> Model: ...
+
+
+@dataclass
+class Control:
+    """Asks a running agent to stop or to pause; it does so between two steps."""
+
+    stopping: bool = False
+    pausing: bool = False
+
+
+@dataclass
+class Context:
+    """A run's dependencies. ``stack`` closes what nodes opened (a browser) when this process is done with it."""
+
+    run: Run
+    budget: Budget
+    models: ModelSource
+    control: Control = field(default_factory=Control)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _wrapped: dict[str, RecordedModel] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.run.journal)
+
+    async def model(self, role: str) -> Model:
+        """Return the model of a role, inside this run."""
+        if role not in self._wrapped:
+            self._wrapped[role] = await self._wrap(role)
+        return self._wrapped[role]
+
+    async def _wrap(self, role: str) -> RecordedModel:
+        run = self.run
+        if run.replaying:
+            if role not in run.info.models:
+                raise ReplayError(f"the recorded run used no model for {role!r}")
+            return RecordedModel(run, role, self.budget, None, run.info.models[role])
+        inner = await self.models.get(role)
+        info = describe_model(inner)
+        if run.info.models.get(role) != info:
+            run.info.models[role] = info
+            run.folder.save()
+        return RecordedModel(run, role, self.budget, inner, info)

@@ -1,0 +1,3 @@
+"""The version of this agentkit."""
+
+VERSION = "0.1.0"
