@@ -21,10 +21,10 @@ from ..contracts.run import RunInfo
 from ..contracts.runfile import BudgetLimits
 from ..errors import UsageError
 from ..models.base import Model
-from ..models.roles import Roles
 from ..runs.folder import new_id
 from .ask import Answerer
 from .budget import Budget, limits_of
+from .cast import Cast
 from .context import Context, Control
 from .drive import Driver
 from .run import Listener, Run, span_of
@@ -54,7 +54,7 @@ class GraphAgent(abc.ABC):
     """A compiled graph behind ``run``, ``arun``, ``astream``, ``aresume`` and ``areplay``.
 
     ``model`` sets every role that it is capable of, ``see`` and ``decide`` one each: a reference or a ``Model``.
-    ``answers`` are asked in turn when the agent has a question; when none can tell, the run pauses and the
+    ``cast`` shares loaded models between agents. ``answers`` are asked in turn when the agent has a question; when none can tell, the run pauses and the
     result says ``needs_input``. ``checkpointer`` and ``store`` are the caller's own, else each run keeps its
     checkpoint in its folder. ``hooks`` are called after every step with the node's name and its update.
     """
@@ -73,10 +73,10 @@ class GraphAgent(abc.ABC):
         checkpointer: BaseCheckpointSaver | None = None,
         store: BaseStore | None = None,
         hooks: Sequence[StepHook] = (),
-        roles: Roles | None = None,
+        cast: Cast | None = None,
     ) -> None:
         self.settings = settings or Settings.load()
-        self.roles = roles or Roles.of(self.settings, model=model, see=see, decide=decide)
+        self.cast = cast or Cast(self.settings, model=model, see=see, decide=decide)
         self.limits = budget or limits_of(self.settings)
         self.answers = list(answers)
         self.checkpointer, self.store, self.hooks = checkpointer, store, list(hooks)
@@ -109,7 +109,7 @@ class GraphAgent(abc.ABC):
 
     def make_context(self, run: Run, budget: Budget) -> Context:
         """Return the context of a run (a subclass may return its own kind)."""
-        return Context(run, budget, self.roles, self.control)
+        return Context(run, budget, self.cast, self.control)
 
     # What a user calls.
 
@@ -167,7 +167,7 @@ class GraphAgent(abc.ABC):
         for context in self._detached.values():
             await context.stack.aclose()
         self._detached.clear()
-        await self.roles.aclose()
+        await self.cast.aclose()
 
     # How nodes are made.
 
@@ -209,7 +209,7 @@ class GraphAgent(abc.ABC):
         )
         run = Run.start(info, out, under=self.settings.runs)
         info.arguments = self.keep(run, arguments)
-        info.settings |= {"roles": self.roles.references()}
+        info.settings |= {"models": self.cast.references()}
         run.folder.save()
         return run
 
@@ -223,7 +223,7 @@ class GraphAgent(abc.ABC):
         budget = Budget(limits, used=used, scopes=run.step_scopes() if used else ())
         context = self.make_context(run, budget)
         run.listeners.extend(self.listeners)
-        first = RunStarted(agent=self.kind, task=run.info.task, models=self.roles.references())
+        first = RunStarted(agent=self.kind, task=run.info.task, models=self.cast.references())
         run.emit(first if run.attempt == 1 or run.replaying else RunResumed(attempt=run.attempt))
         return await Driver(self, context).go(state, answer)
 
