@@ -1,1 +1,1 @@
-"""evals.mini"""
+"""Training and evaluation of `mini`, the embedded vision-language model."""

@@ -1,1 +1,6 @@
-"""evals.scenes"""
+"""Procedural scenes with ground truth, and questions about them with gold answers."""
+
+from .questions import Question, ask
+from .scene import Scene, SceneHost, SceneObject, crop_scene, large_scene
+
+__all__ = ["Question", "Scene", "SceneHost", "SceneObject", "ask", "crop_scene", "large_scene"]

@@ -1,0 +1,189 @@
+"""Held-out accuracy and calibration of `mini`.
+
+    python -m agentkit.evals.mini.evaluate [--model DIR] [--scenes N] [--tuning] [--write]
+
+Held-out means: seeds 1-9999 and photographs that training never saw. With --tuning: seeds from
+10000 and the training photographs (what building may look at); --write stores the numbers in the
+card, or, with --tuning, the temperature of yes against no.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..scenes import Question, ask, crop_scene
+from ..scenes.questions import NOT_VISIBLE
+from ..scenes.scene import CROP, Box
+from ..scenes.vocabulary import COLOURS, SHAPES
+from .reader import Reader
+from .tokenizer import BINS
+
+EVALUATION_SEED, TUNING_SEED = 1, 10_000
+MATCH = 0.5  # intersection over union from which a location counts as right
+
+
+def wilson(right: int, total: int) -> tuple[float, float, float]:
+    """(share, low, high): 95 % interval of a proportion (Wilson's score interval)."""
+    if total == 0:
+        return math.nan, math.nan, math.nan
+    z, share = 1.96, right / total
+    scale = 1 + z * z / total
+    centre = (share + z * z / (2 * total)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return share, max(0.0, centre - half), min(1.0, centre + half)
+
+
+def read_box(text: str) -> Box | None:
+    """The box that four location words name, ltrb in pixels of the crop, by the centres of their bins."""
+    words = [w for w in text.split() if w.startswith("<loc")]
+    if len(words) != 4:
+        return None
+    left, top, right, bottom = ((int(w[4:-1]) + 0.5) * CROP / BINS for w in words)
+    return left, top, right, bottom
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    wide = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    high = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return wide * high / max(1e-9, areas - wide * high)
+
+
+def is_right(question: Question, reply: str) -> bool:
+    """Whether the reply is the gold answer (a place: overlap of at least a half)."""
+    if question.box is None:
+        return reply == question.answer
+    box = read_box(reply)
+    return box is not None and overlap(box, question.box) >= MATCH
+
+
+@dataclass
+class Tally:
+    """Right and asked, by name; margins and truths of yes/no questions about presence."""
+
+    counts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    margins: list[float] = field(default_factory=list)
+    truths: list[bool] = field(default_factory=list)
+
+    def add(self, name: str, right: bool) -> None:
+        self.counts[name][0] += right
+        self.counts[name][1] += 1
+
+
+def ask_scenes(reader: Reader, scenes: int, first_seed: int, split: str) -> Tally:
+    """Asks about `scenes` crops. "not visible" golds are their own skill, apart from the seven."""
+    tally = Tally()
+    for seed in range(first_seed, first_seed + scenes):
+        rng = np.random.default_rng(seed)
+        scene = crop_scene(rng, split)
+        questions = ask(scene, rng, 12)
+        if not questions:
+            continue
+        for question, answer in zip(
+            questions, reader.answer(scene.image, [q.text for q in questions]), strict=True
+        ):
+            right = is_right(question, answer.text)
+            hidden = question.answer == NOT_VISIBLE
+            tally.add("not visible" if hidden else question.skill, right)
+            if hidden:
+                tally.add(f"not visible: {question.skill}", right)
+            if question.skill == "presence":
+                tally.margins.append(answer.margin)
+                tally.truths.append(question.answer == "yes")
+    return tally
+
+
+def empty_margins(reader: Reader, scenes: int, first_seed: int, split: str, objects: int = 8) -> list[float]:
+    """Yes-minus-no logits for things asked of pictures that hold nothing but background and clutter."""
+    margins: list[float] = []
+    for seed in range(first_seed, first_seed + scenes):
+        rng = np.random.default_rng(seed)
+        scene = crop_scene(rng, split, empty=True)
+        names = [
+            f"{COLOURS[int(c)]} {SHAPES[int(s)]}"
+            for c, s in zip(rng.integers(0, 8, objects), rng.integers(0, 8, objects), strict=True)
+        ]
+        margins += [a.margin for a in reader.answer(scene.image, [f"is there a {n}?" for n in names])]
+    return margins
+
+
+def fit_temperature(margins: list[float], truths: list[bool]) -> float:
+    """The divisor of the margins that minimises the log loss (grid search)."""
+    m, t = torch.tensor(margins), torch.tensor(truths, dtype=torch.float)
+    grid = [0.4 * 1.05**k for k in range(50)]
+    losses = [torch.nn.functional.binary_cross_entropy_with_logits(m / g, t).item() for g in grid]
+    return round(grid[int(np.argmin(losses))], 3)
+
+
+def calibration_error(margins: list[float], truths: list[bool], temperature: float) -> float:
+    """Expected calibration error of P(yes) over ten equal bins."""
+    p = 1 / (1 + np.exp(-np.array(margins) / temperature))
+    t = np.array(truths, dtype=float)
+    which = np.minimum(9, (p * 10).astype(int))
+    return float(
+        sum(abs(p[which == b].mean() - t[which == b].mean()) * (which == b).mean() for b in set(which))
+    )
+
+
+def measure(folder: Path, scenes: int, tuning: bool) -> dict[str, Any]:
+    """All numbers of one model; proportions as {"mean", "low", "high", "n"}."""
+    reader = Reader(folder)
+    temperature = json.loads((folder / "card.json").read_text())["temperature"]
+    seed, split = (TUNING_SEED, "train") if tuning else (EVALUATION_SEED, "eval")
+    tally = ask_scenes(reader, scenes, seed, split)
+    if tuning:
+        temperature = fit_temperature(tally.margins, tally.truths)
+    empty = np.array(empty_margins(reader, max(1, scenes // 3), seed + 5000, split)) / temperature
+    numbers: dict[str, Any] = {}
+    for name, (right, total) in sorted(tally.counts.items()):
+        share, low, high = wilson(right, total)
+        numbers[name] = {"mean": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": total}
+    for level in (0.5, 0.9):
+        wrong = int((1 / (1 + np.exp(-empty)) > level).sum())
+        share, low, high = wilson(wrong, len(empty))
+        numbers[f"false yes on empty crops above {level}"] = {
+            "mean": round(share, 5),
+            "low": round(low, 5),
+            "high": round(high, 5),
+            "n": len(empty),
+        }
+    error = calibration_error(tally.margins, tally.truths, temperature)
+    return {"numbers": numbers, "calibration_error": round(error, 4), "temperature": temperature}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = Path(str(resources.files("agentkit.models.mini"))) / "weights"
+    parser.add_argument("--model", type=Path, default=default)
+    parser.add_argument("--scenes", type=int, default=1000)
+    parser.add_argument("--tuning", action="store_true")
+    parser.add_argument("--write", action="store_true", help="store the result in the model's card.json")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    result = measure(arguments.model, arguments.scenes, arguments.tuning)
+    print(json.dumps(result, indent=1))
+    if arguments.write:
+        file = arguments.model / "card.json"
+        card = json.loads(file.read_text())
+        if arguments.tuning:
+            card["temperature"] = result["temperature"]
+        else:
+            card["accuracy"] = result["numbers"]
+            card["calibration_error"] = result["calibration_error"]
+        file.write_text(json.dumps(card, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

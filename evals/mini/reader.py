@@ -1,0 +1,63 @@
+"""Asking `mini` many questions at once, through the plain transformers classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says, the logit of "yes" minus that of "no", and the likelihood of its first word."""
+
+    text: str
+    margin: float
+    confidence: float
+
+
+class Reader:
+    """Loads a folder once; every picture is encoded once for all its questions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+        self.processor = AutoProcessor.from_pretrained(folder)
+        tokenizer = self.processor.tokenizer
+        self.tokenizer = tokenizer
+        self.yes, self.no = tokenizer.convert_tokens_to_ids(["yes", "no"])
+
+    @torch.no_grad()
+    def answer(self, image: Image.Image, questions: list[str]) -> list[Answer]:
+        """Answers about one picture of any size."""
+        inputs = self.processor(
+            images=[image], text=["<image><q>" + questions[0] + "<a>"], return_tensors="pt"
+        )
+        features = self.model.get_image_features(inputs["pixel_values"]).pooler_output[0]
+        prompts = self.tokenizer(
+            [f"<q>{q}<a>" for q in questions], return_tensors="pt", padding=True, padding_side="left"
+        )
+        words = self.model.get_input_embeddings()(prompts["input_ids"])
+        count, longest = prompts["input_ids"].shape
+        # Padding goes before the picture: a prompt stays one piece.
+        rows, masks = [], []
+        for row in range(count):
+            keep = int(prompts["attention_mask"][row].sum())
+            blank = longest - keep
+            rows.append(torch.cat([words[row, :blank], features, words[row, blank:]]))
+            masks.append(torch.cat([torch.zeros(blank), torch.ones(64 + keep)]))
+        output = self.model.generate(
+            inputs_embeds=torch.stack(rows),
+            attention_mask=torch.stack(masks).long(),
+            max_new_tokens=6,
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        first = output.logits[0].float()
+        texts = self.tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
+        margins = (first[:, self.yes] - first[:, self.no]).tolist()
+        sure = first.softmax(-1).max(-1).values.tolist()
+        return [Answer(t.strip(), m, c) for t, m, c in zip(texts, margins, sure, strict=True)]

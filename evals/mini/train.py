@@ -1,0 +1,255 @@
+"""Trains `mini` from scratch on the CPU, with one command and a fixed seed.
+
+    python -m agentkit.evals.mini.train --out DIR [--resume] [--steps N]
+
+The learning rate warms up, stays, and decays linearly over the last share of the steps. To end a
+run early or late, write the new total into DIR/total_steps while it runs, or resume with --steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
+
+from .data import FIRST_TRAINING_SEED, IGNORE, IMAGE_TOKENS, Batch, SceneBatches
+from .model import DenseHeads, build_model, soft_bins
+from .tokenizer import BINS, build_tokenizer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the result, with the seed."""
+
+    steps: int = 9000
+    batch: int = 32
+    rate: float = 1.2e-3
+    warmup: int = 300
+    decay: float = 0.3  # share of the steps
+    tower_steps: int = 600  # the first steps train the tower alone, on the dense targets
+    dense_weight: float = 1.0
+    weight_decay: float = 0.05
+    seed: int = 0
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate: warm-up, stable, linear decay to a hundredth."""
+        start = int(self.steps * (1 - self.decay))
+        left = (self.steps - step) / max(1, self.steps - start)
+        return self.rate * min(1.0, (step + 1) / self.warmup) * max(0.01, min(1.0, left))
+
+
+def attention_bias(segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """Additive mask [B, 1, T, T]: causal, and a question sees the picture and itself only."""
+    whole = functional.pad(segments, (IMAGE_TOKENS, 0))
+    size = whole.shape[1]
+    causal = torch.ones(size, size, dtype=torch.bool).tril()
+    picture = torch.arange(size) < IMAGE_TOKENS
+    allowed = causal & (picture[None, None, :] | (whole[:, :, None] == whole[:, None, :]))
+    bias = torch.zeros(allowed.shape, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)
+    return bias[:, None]
+
+
+class Trainer:
+    """Model in bfloat16, master weights and AdamW in float32."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.tokenizer: PreTrainedTokenizerFast = build_tokenizer()
+        model: LlavaForConditionalGeneration = build_model(self.tokenizer)
+        # Eager attention: on the CPU the fused kernel's backward pass is slower at this length.
+        model.set_attn_implementation("eager")
+        self.model = model
+        self.heads = DenseHeads()
+        self.first_location = self.tokenizer.convert_tokens_to_ids("<loc00>")
+        self.parameters = [*self.model.parameters(), *self.heads.parameters()]
+        self.master = [nn.Parameter(p.detach().clone()) for p in self.parameters]
+        self.model.bfloat16()
+        self.heads.bfloat16()
+        matrices = [p for p in self.master if p.ndim > 1]
+        vectors = [p for p in self.master if p.ndim <= 1]
+        groups = [
+            {"params": matrices, "weight_decay": recipe.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.97), fused=True)
+        self.tower = model.model.vision_tower
+        self.language = model.model.language_model
+        self.step = 0
+
+    def features(self, images: Tensor) -> Tensor:
+        """uint8 [B, 3, 128, 128] -> what the decoder gets, [B, 64, W]."""
+        pixels = (images.bfloat16() / 127.5) - 1.0
+        hidden = self.tower(pixels, output_hidden_states=True).hidden_states[-1]
+        return self.model.model.multi_modal_projector(hidden)
+
+    def dense_loss(self, features: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy of what each cell shows and where its object and host are."""
+        table = self.model.get_input_embeddings().weight
+        locations = table[self.first_location : self.first_location + BINS]
+        logits, places = self.heads(features, locations)
+        total, report = torch.zeros(()), {}
+        for name, values in logits.items():
+            target = batch.cells[name].flatten()
+            weight = torch.ones(values.shape[-1])
+            weight[0] = 0.3
+            loss = functional.cross_entropy(values.float().flatten(0, 1), target, weight, ignore_index=IGNORE)
+            total = total + loss
+            report[name] = loss.item()
+        known = batch.places >= 0
+        if known.any():
+            loss = functional.cross_entropy(places.float()[known], soft_bins(batch.places[known]))
+            total = total + loss
+            report["place"] = loss.item()
+        return total, report
+
+    def answer_loss(self, features: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy of the answers' tokens; locations get soft targets over neighbouring bins."""
+        words = self.language.embed_tokens(batch.tokens)
+        size = IMAGE_TOKENS + batch.tokens.shape[1]
+        positions = torch.cat(
+            [torch.arange(IMAGE_TOKENS).expand(len(batch.tokens), -1), batch.positions], dim=1
+        )
+        assert positions.shape[1] == size
+        hidden = self.language(
+            inputs_embeds=torch.cat([features, words], dim=1),
+            attention_mask=attention_bias(batch.segments, words.dtype),
+            position_ids=positions,
+            use_cache=False,
+        ).last_hidden_state[:, IMAGE_TOKENS:]
+        labelled = batch.labels != IGNORE
+        logits = self.model.lm_head(hidden[labelled]).float()
+        labels, bins = batch.labels[labelled], batch.bins[labelled]
+        target = functional.one_hot(labels, logits.shape[-1]).float()
+        placed = bins >= 0
+        first = self.first_location
+        target[placed] = 0.0
+        target[placed, first : first + BINS] = soft_bins(bins[placed])
+        losses = -(target * logits.log_softmax(-1)).sum(-1)
+        right = (logits.argmax(-1) == labels).float()
+        near = ((logits[placed, first : first + BINS].argmax(-1) + 0.5 - bins[placed]).abs() <= 2).float()
+        word = ~placed & (labels != self.tokenizer.eos_token_id)
+        report = {
+            "answer": losses.mean().item(),
+            "words_right": right[word].mean().item(),
+            "places_near": near.mean().item(),
+        }
+        return losses.mean(), report
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """One update; returns the losses."""
+        features = self.features(batch.images)
+        loss, report = self.dense_loss(features, batch)
+        loss = loss * self.recipe.dense_weight
+        if self.step >= self.recipe.tower_steps:
+            answer, extra = self.answer_loss(features, batch)
+            loss = loss + 2.0 * answer
+            report |= extra
+        loss.backward()
+        self.update()
+        self.step += 1
+        return report
+
+    def update(self) -> None:
+        """Moves gradients to the master weights, steps, and copies the result back."""
+        for weight, master in zip(self.parameters, self.master, strict=True):
+            master.grad = None if weight.grad is None else weight.grad.float()
+            weight.grad = None
+        nn.utils.clip_grad_norm_(self.master, 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step)
+        self.optimiser.step()
+        with torch.no_grad():
+            torch._foreach_copy_(self.parameters, self.master)
+
+    def save(self, folder: Path) -> None:
+        """Writes DIR/state.pt; a crash while writing leaves the last one."""
+        state = {
+            "step": self.step,
+            "master": [p.detach() for p in self.master],
+            "optimiser": self.optimiser.state_dict(),
+        }
+        torch.save(state, folder / "state.tmp")
+        (folder / "state.tmp").replace(folder / "state.pt")
+
+    def load(self, folder: Path) -> None:
+        """Continues from DIR/state.pt."""
+        state = torch.load(folder / "state.pt", weights_only=True)
+        self.step = state["step"]
+        with torch.no_grad():
+            for master, saved in zip(self.master, state["master"], strict=True):
+                master.copy_(saved)
+            torch._foreach_copy_(self.parameters, self.master)
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def compile_parts(trainer: Trainer) -> None:
+    """Compiles tower and decoder: about a third faster, after a minute; needs a C++ compiler."""
+    trainer.tower = torch.compile(trainer.tower)
+    trainer.language = torch.compile(trainer.language)
+
+
+def run(recipe: Recipe, folder: Path, resume: bool, compiled: bool, save_every: int = 250) -> None:
+    """Trains to the end of the recipe, logging to DIR/log.jsonl."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(recipe)
+    if resume and (folder / "state.pt").exists():
+        trainer.load(folder)
+    if compiled:
+        compile_parts(trainer)
+    source = SceneBatches(trainer.tokenizer, recipe.batch, trainer.step)
+    loader = DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=4)
+    sums: dict[str, list[float]] = {}
+    started, images = time.monotonic(), 0
+    for batch in loader:
+        if trainer.step >= trainer.recipe.steps:
+            break
+        for name, value in trainer.train_step(batch).items():
+            sums.setdefault(name, []).append(value)
+        images += recipe.batch
+        if trainer.step % 50 == 0:
+            line = {"step": trainer.step, "rate": trainer.recipe.rate_at(trainer.step)}
+            line |= {name: round(sum(v) / len(v), 4) for name, v in sums.items()}
+            line["images_per_second"] = round(images / (time.monotonic() - started), 1)
+            with (folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            sums, started, images = {}, time.monotonic(), 0
+            trainer.recipe = _retimed(trainer.recipe, folder)
+        if trainer.step % save_every == 0:
+            trainer.save(folder)
+    trainer.save(folder)
+
+
+def _retimed(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with the total that somebody wrote into DIR/total_steps meanwhile."""
+    file = folder / "total_steps"
+    if not file.exists():
+        return recipe
+    return Recipe(**{**recipe.__dict__, "steps": int(file.read_text())})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the state and the log")
+    parser.add_argument("--resume", action="store_true", help="continue from the state in --out")
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--seed", type=int, default=Recipe.seed, help=f"added to {FIRST_TRAINING_SEED}")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; faster")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
+    run(recipe, arguments.out, arguments.resume, arguments.compile)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+"""Scenes with ground truth: small crops for training, large pictures for visual search."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from .camera import develop
+from .drawing import HOST_SPOTS, draw_clutter, draw_host, draw_object, glyph_height
+from .photos import background, photo_background
+from .vocabulary import COLOURS, GLYPH_SHAPES, GLYPHS, HOST_OF, HOSTS, SHAPES
+
+Box = tuple[float, float, float, float]
+
+CROP = 128  # side in pixels of what `mini` sees
+SEEN_RADIUS = 5.0  # an object counts as visible from this radius on, at crop scale
+UNSEEN_RADIUS = 3.5  # below this it counts as not visible; between the two nothing is asked
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One small figure. `box` is (left, top, right, bottom) in pixels, clipped at the border."""
+
+    shape: str
+    colour: str
+    glyph: str | None
+    box: Box
+    centre: tuple[float, float]
+    radius: float
+    inside: float  # share of the figure's box that lies inside the picture
+    host: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.colour} {self.shape}"
+
+    @property
+    def seen(self) -> bool | None:
+        """True: large enough and inside; False: too small or outside; None: too close to call.
+
+        Meant for objects at crop scale (`crop_scene`), not for large pictures.
+        """
+        if self.radius < UNSEEN_RADIUS or self.inside < 0.25:
+            return False
+        return True if self.radius >= SEEN_RADIUS and self.inside > 0.6 else None
+
+    @property
+    def glyph_seen(self) -> bool | None:
+        """As `seen`, for the letter or digit on the object."""
+        high = glyph_height(self.shape, self.radius)
+        if self.seen is False or high < 5:
+            return False
+        return True if self.seen and high >= 8 and self.inside > 0.95 else None
+
+
+@dataclass(frozen=True)
+class SceneHost:
+    """A large figure that predicts small ones. `box` is ltrb in pixels, clipped at the border."""
+
+    kind: str
+    box: Box
+    radius: float
+    inside: float
+
+    @property
+    def seen(self) -> bool | None:
+        if self.radius < 4 or self.inside < 0.25:
+            return False
+        return True if self.radius >= 7 and self.inside > 0.6 else None
+
+
+@dataclass
+class Scene:
+    """A picture and what is in it."""
+
+    image: Image.Image
+    objects: list[SceneObject] = field(default_factory=list)
+    hosts: list[SceneHost] = field(default_factory=list)
+
+
+def _clip(box: Box, width: int, height: int) -> tuple[Box, float]:
+    left, top, right, bottom = box
+    inner = (max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom))
+    whole = max(1e-6, (right - left) * (bottom - top))
+    share = max(0.0, inner[2] - inner[0]) * max(0.0, inner[3] - inner[1]) / whole
+    return inner, share
+
+
+def _add_host(
+    scene: Scene, rng: np.random.Generator, kind: str, centre: tuple[float, float], radius: float
+) -> None:
+    for other in scene.hosts:
+        middle = (other.box[0] + other.box[2]) / 2, (other.box[1] + other.box[3]) / 2
+        if math.hypot(middle[0] - centre[0], middle[1] - centre[1]) < 0.9 * (radius + other.radius):
+            return
+    box, inside = _clip(draw_host(scene.image, rng, kind, centre, radius), *scene.image.size)
+    if inside > 0:
+        scene.hosts.append(SceneHost(kind, box, radius, inside))
+
+
+def _add_object(
+    scene: Scene,
+    rng: np.random.Generator,
+    name: tuple[str, str, str | None],
+    centre: tuple[float, float],
+    radius: float,
+    host: str | None = None,
+) -> None:
+    colour, shape, glyph = name
+    drawn = draw_object(scene.image, rng, shape, colour, centre, radius, glyph)
+    box, inside = _clip(drawn, *scene.image.size)
+    if inside > 0:
+        scene.objects.append(SceneObject(shape, colour, glyph, box, centre, radius, inside, host))
+
+
+def _random_name(rng: np.random.Generator, radius: float) -> tuple[str, str, str | None]:
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    colour = COLOURS[int(rng.integers(len(COLOURS)))]
+    glyph = None
+    if shape in GLYPH_SHAPES and radius > 4 and rng.random() < 0.55:
+        glyph = GLYPHS[int(rng.integers(len(GLYPHS)))]
+    return colour, shape, glyph
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a training crop shows: how many objects, how large, how many hosts."""
+
+    objects: int
+    smallest: float
+    largest: float
+    copies: bool = False
+    hosts: int = 0
+    host_smallest: float = 12.0
+    host_largest: float = 60.0
+
+
+def _plan(rng: np.random.Generator) -> _Plan:
+    """Draws the kind of view: empty, far, counting, or mixed at one of three zooms."""
+    kind = rng.random()
+    hosts = int(rng.choice(3, p=[0.55, 0.35, 0.1]))
+    if kind < 0.2:
+        return _Plan(0, 0, 0, hosts=hosts)
+    if kind < 0.32:
+        return _Plan(
+            int(rng.integers(0, 4)), 1.0, 4.5, hosts=int(rng.integers(1, 4)), host_smallest=8, host_largest=28
+        )
+    if kind < 0.5:
+        return _Plan(int(rng.integers(2, 7)), 5.0, 17.0, copies=True)
+    if kind < 0.68:
+        return _Plan(
+            int(rng.integers(1, 3)), 14.0, 40.0, hosts=int(hosts > 0), host_smallest=50, host_largest=110
+        )
+    return _Plan(int(rng.integers(1, 7)), 2.5 if rng.random() < 0.3 else 5.0, 22.0, hosts=hosts)
+
+
+def crop_scene(rng: np.random.Generator, split: str = "train", *, empty: bool = False) -> Scene:
+    """One 128 x 128 training view: what an agent sees after cropping a large picture at some zoom.
+
+    `split` chooses the photographs ("train" or "eval"); `empty` leaves objects and hosts out. A tenth of the views is not square and is
+    padded with grey, as the image processor of `mini` does. The same generator state gives the
+    same scene.
+    """
+    width = height = CROP
+    if rng.random() < 0.1:
+        short = int(rng.integers(56, 120))
+        width, height = (CROP, short) if rng.random() < 0.5 else (short, CROP)
+    scene = Scene(background(rng, width, height, split))
+    draw_clutter(scene.image, rng, int(rng.choice([0, 0, 2, 4, 8, 14])), rng.uniform(4, 26))
+    plan = _Plan(0, 0, 0) if empty else _plan(rng)
+    for kind in rng.permutation(HOSTS)[: plan.hosts]:
+        radius = float(rng.uniform(plan.host_smallest, plan.host_largest))
+        centre = (rng.uniform(-0.1, 1.1) * width, rng.uniform(-0.1, 1.1) * height)
+        _add_host(scene, rng, str(kind), centre, radius)
+    _place_objects(scene, rng, plan)
+    scene.image = develop(rng, scene.image)
+    return pad_square(scene, CROP)
+
+
+def _place_objects(scene: Scene, rng: np.random.Generator, plan: _Plan) -> None:
+    width = scene.image.width
+    taken: list[tuple[float, float, float]] = []
+    copied: list[tuple[str, str, str | None]] = []
+    for _ in range(plan.objects):
+        radius = math.exp(rng.uniform(math.log(plan.smallest), math.log(plan.largest)))
+        name = _random_name(rng, radius)
+        if plan.copies and copied and rng.random() < 0.7:
+            colour, shape, _ = copied[0]
+            again = rng.random()
+            name = (colour if again < 0.8 else name[0], shape if again > 0.2 else name[1], None)
+        copied.append(name)
+        for _ in range(12):
+            centre, host = _spot(scene, rng, name[1], radius)
+            clear = all(
+                math.hypot(centre[0] - x, centre[1] - y) > 1.08 * (radius + r) + 1 for x, y, r in taken
+            )
+            if clear and -0.2 * radius < centre[0] < width + 0.2 * radius:
+                taken.append((*centre, radius))
+                _add_object(scene, rng, name, centre, radius, host)
+                break
+
+
+def _spot(
+    scene: Scene, rng: np.random.Generator, shape: str, radius: float
+) -> tuple[tuple[float, float], str | None]:
+    """A place for an object: at its host in half of the cases where there is one, else anywhere."""
+    width, height = scene.image.size
+    for host in scene.hosts:
+        fits = host.kind == HOST_OF[shape] and host.inside > 0.99 and radius < 0.4 * host.radius
+        if fits and rng.random() < 0.5:
+            return host_spot(rng, host), host.kind
+    edge = radius * rng.uniform(-0.5, 1.0) if rng.random() < 0.25 else radius + 1
+    x = rng.uniform(min(edge, width / 2 - 1), max(width - edge, width / 2))
+    y = rng.uniform(min(edge, height / 2 - 1), max(height - edge, height / 2))
+    return (float(x), float(y)), None
+
+
+def host_spot(rng: np.random.Generator, host: SceneHost) -> tuple[float, float]:
+    """A point at the host where a small object would sit. Needs a host that is wholly inside."""
+    low_x, high_x, low_y, high_y = HOST_SPOTS[host.kind]
+    middle_x = (host.box[0] + host.box[2]) / 2
+    # The figures are not symmetric about their centre; the box bottom is known for each kind.
+    foot = {"table": 0.62, "boat": 0.6, "tree": 0.95, "house": 0.8}[host.kind]
+    middle_y = host.box[3] - foot * host.radius
+    return (
+        float(middle_x + rng.uniform(low_x, high_x) * host.radius),
+        float(middle_y + rng.uniform(low_y, high_y) * host.radius),
+    )
+
+
+def pad_square(scene: Scene, side: int) -> Scene:
+    """The scene centred on a grey square of `side` pixels; boxes move with it."""
+    width, height = scene.image.size
+    if (width, height) == (side, side):
+        return scene
+    dx, dy = (side - width) // 2, (side - height) // 2
+    canvas = Image.new("RGB", (side, side), (127, 127, 127))
+    canvas.paste(scene.image, (dx, dy))
+
+    def move(box: Box) -> Box:
+        return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
+
+    objects = [
+        SceneObject(
+            o.shape,
+            o.colour,
+            o.glyph,
+            move(o.box),
+            (o.centre[0] + dx, o.centre[1] + dy),
+            o.radius,
+            o.inside,
+            o.host,
+        )
+        for o in scene.objects
+    ]
+    hosts = [SceneHost(h.kind, move(h.box), h.radius, h.inside) for h in scene.hosts]
+    return Scene(canvas, objects, hosts)
+
+
+def large_scene(
+    rng: np.random.Generator,
+    width: int = 4000,
+    height: int = 3000,
+    *,
+    targets: int = 1,
+    distractors: int = 6,
+    hosts: int = 3,
+    at_host: bool | None = None,
+    glyphs: bool = True,
+    split: str = "eval",
+) -> Scene:
+    """A large picture with small things to find.
+
+    The first `targets` objects are the targets: each has a colour and shape that no other object
+    shares, is 1/50 to 1/25 of the picture's height across, and sits at its host (`at_host` True),
+    anywhere but there (False), or either (None, half and half). Distractors share the colour or the
+    shape with a target, never both. Hosts are unique of their kind. Boxes are pixels, ltrb.
+    """
+    scene = Scene(photo_background(rng, width, height, split))
+    draw_clutter(scene.image, rng, int(rng.integers(20, 60)), height / 45)
+    for kind in rng.permutation(HOSTS)[:hosts]:
+        radius = float(rng.uniform(0.07, 0.12) * height)
+        for _ in range(20):
+            x, y = rng.uniform(radius, width - radius), rng.uniform(radius, height - radius)
+            boxes = [h.box for h in scene.hosts]
+            if all(math.hypot((b[0] + b[2]) / 2 - x, (b[1] + b[3]) / 2 - y) > 2.6 * radius for b in boxes):
+                _add_host(scene, rng, str(kind), (float(x), float(y)), radius)
+                break
+    names: list[tuple[str, str]] = []
+    for _ in range(targets):
+        names.append(_new_name(rng, names, scene, at_host))
+    for index in range(targets + distractors):
+        target = index < targets
+        colour, shape = names[index] if target else _near_name(rng, names)
+        radius = float(rng.uniform(0.01, 0.02) * height)
+        glyph = None
+        if glyphs and shape in GLYPH_SHAPES:
+            glyph = GLYPHS[int(rng.integers(len(GLYPHS)))]
+        centre, host = _large_spot(scene, rng, shape, radius, at_host if target else False)
+        _add_object(scene, rng, (colour, shape, glyph), centre, radius, host)
+    return scene
+
+
+def _new_name(
+    rng: np.random.Generator, used: list[tuple[str, str]], scene: Scene, at_host: bool | None
+) -> tuple[str, str]:
+    kinds = {h.kind for h in scene.hosts}
+    shapes = [s for s in SHAPES if not at_host or not kinds or HOST_OF[s] in kinds]
+    while True:
+        name = COLOURS[int(rng.integers(len(COLOURS)))], shapes[int(rng.integers(len(shapes)))]
+        if name not in used:
+            return name
+
+
+def _near_name(rng: np.random.Generator, targets: list[tuple[str, str]]) -> tuple[str, str]:
+    while True:
+        colour, shape = COLOURS[int(rng.integers(len(COLOURS)))], SHAPES[int(rng.integers(len(SHAPES)))]
+        if targets:
+            like = targets[int(rng.integers(len(targets)))]
+            pick = rng.random()
+            colour, shape = (like[0] if pick < 0.3 else colour), (like[1] if pick > 0.7 else shape)
+        if (colour, shape) not in targets:
+            return colour, shape
+
+
+def _large_spot(
+    scene: Scene, rng: np.random.Generator, shape: str, radius: float, at_host: bool | None
+) -> tuple[tuple[float, float], str | None]:
+    width, height = scene.image.size
+    want = bool(rng.random() < 0.5) if at_host is None else at_host
+    host = next((h for h in scene.hosts if h.kind == HOST_OF[shape]), None)
+    centre, kind = (width / 2, height / 2), None
+    for _ in range(200):
+        if want and host is not None:
+            centre, kind = host_spot(rng, host), host.kind
+            blocked = False
+        else:
+            x, y = rng.uniform(2 * radius, width - 2 * radius), rng.uniform(2 * radius, height - 2 * radius)
+            centre = (float(x), float(y))
+            blocked = any(b.box[0] < x < b.box[2] and b.box[1] < y < b.box[3] for b in scene.hosts)
+        near = any(
+            math.hypot(centre[0] - o.centre[0], centre[1] - o.centre[1]) < 3 * radius for o in scene.objects
+        )
+        if not blocked and not near:
+            break
+    return centre, kind
