@@ -1,0 +1,307 @@
+"""Forward passes of a local model: prefill, cached steps, and prefixes that are kept between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from ..attention.architectures import text_card
+from ..attention.compile import Plan, check_edits, compile_edits, marks
+from ..attention.edits import Edit
+from ..attention.function import reallocating, register
+from ..attention.reader import Reader
+from .local_prompt import Prompt
+
+KeyValues = list[tuple[torch.Tensor, torch.Tensor]]
+# A shorter shared prefix is not worth a pass in two pieces.
+MIN_PREFIX = 32
+
+
+@dataclass(frozen=True)
+class Job:
+    """An encoded prompt and the edits that its call asked for."""
+
+    prompt: Prompt
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass
+class State:
+    """A batch after its prefill.
+
+    ``logits``: (batch, vocabulary) after the last token. ``mask``: (batch, columns) True at real tokens, None when
+    there is no padding. ``next``: (batch) the next rotary position. ``used``: columns in the cache.
+    """
+
+    cache: DynamicCache
+    logits: torch.Tensor
+    mask: torch.Tensor | None
+    next: torch.Tensor
+    plan: Plan | None
+    used: int
+
+
+@dataclass
+class Prefixes:
+    """Keys and values of the last prompts, to start the next prompt where it first differs.
+
+    Bounded by ``limit`` bytes; the least recently used go first. A prefix counts as shared only where token ids
+    *and* marks (edits that touch a token, pictures) are equal, so a hit gives what a full pass would.
+    """
+
+    limit: int
+    _entries: list[tuple[np.ndarray, KeyValues]] = field(default_factory=list)
+
+    def longest(self, key: np.ndarray) -> tuple[int, KeyValues]:
+        """Return the number of leading tokens that are kept, and their keys and values."""
+        best, found = 0, -1
+        for index, (kept, _) in enumerate(self._entries):
+            length = common_prefix(kept, key)
+            if length > best:
+                best, found = length, index
+        if found < 0:
+            return 0, []
+        entry = self._entries.pop(found)
+        self._entries.append(entry)
+        return best, [(k[:, :, :best], v[:, :, :best]) for k, v in entry[1]]
+
+    def keep(self, key: np.ndarray, pairs: KeyValues) -> None:
+        """Keep a prompt's keys and values; entries that are its prefixes are dropped."""
+        size = _bytes(pairs)
+        if size > self.limit:
+            return
+        self._entries = [entry for entry in self._entries if common_prefix(entry[0], key) < len(entry[0])]
+        self._entries.append((key, pairs))
+        while sum(_bytes(entry[1]) for entry in self._entries) > self.limit:
+            self._entries.pop(0)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+class Engine:
+    """Runs one model. Not for several threads at once: its owner gives it one worker thread."""
+
+    def __init__(self, module: Any, *, prefix_bytes: int) -> None:
+        self.module = module
+        self.text_config = module.config.get_text_config(decoder=True)
+        card = text_card(self.text_config)
+        self.editable = card is not None
+        self.layers = int(getattr(self.text_config, card.layers if card else "num_hidden_layers"))
+        self.heads = int(getattr(self.text_config, card.heads if card else "num_attention_heads"))
+        self.prefixes = Prefixes(prefix_bytes)
+        if self.editable:
+            name = register()
+            inner = self.text_config is not module.config
+            module.set_attn_implementation({"text_config": name} if inner else name)
+
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Raise ``UsageError`` for an edit that can't apply (before any token)."""
+        for job in jobs:
+            check_edits(job.edits, job.prompt.spans, self.layers, self.heads)
+
+    def prefill(self, jobs: Sequence[Job], *, keep: bool = True) -> State:
+        """Return the state after the prompts: one alone starts from a kept prefix, several are left-padded."""
+        self.check(jobs)
+        if len(jobs) == 1:
+            return self._prefill_one(jobs[0], keep)
+        width = max(len(job.prompt) for job in jobs)
+        ids = torch.zeros(len(jobs), width, dtype=torch.long)
+        mask = torch.zeros(len(jobs), width, dtype=torch.bool)
+        axes = len(jobs[0].prompt.positions)
+        positions = torch.zeros(axes, len(jobs), width, dtype=torch.long)
+        rows = []
+        for row, job in enumerate(jobs):
+            pad = width - len(job.prompt)
+            ids[row, pad:] = torch.from_numpy(job.prompt.ids)
+            mask[row, pad:] = True
+            positions[:, row, pad:] = torch.from_numpy(job.prompt.positions)
+            rows.append((job.edits, job.prompt.spans, pad))
+        plan = compile_edits(rows, width=width, layers=self.layers, heads=self.heads)
+        padded = None if bool(mask.all()) else mask
+        inputs = _stack([job.prompt.inputs for job in jobs])
+        cache = DynamicCache()
+        logits = self._forward(ids, positions, cache, padded, plan, inputs=inputs, last=1)[:, -1]
+        return State(cache, logits, padded, positions.amax((0, 2)) + 1, plan, width)
+
+    def step(self, state: State, ids: torch.Tensor) -> torch.Tensor:
+        """Add tokens (batch, n) to a state; return the logits (batch, vocabulary) after the last of them."""
+        count = ids.shape[1]
+        positions = state.next[:, None] + torch.arange(count)[None]
+        if state.mask is not None:
+            state.mask = torch.nn.functional.pad(state.mask, (0, count), value=True)
+        state.logits = self._forward(ids, self._axes(positions), state.cache, state.mask, state.plan, last=1)[
+            :, -1
+        ]
+        state.next = state.next + count
+        state.used += count
+        return state.logits
+
+    def branch(
+        self, state: State, tokens: torch.Tensor, depths: torch.Tensor, sees: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the logits (batch, n, vocabulary) of n tokens that branch off a state, which stays as it was.
+
+        ``tokens``: (n) ids, the same after every prompt of the batch. ``depths``: (n) places after the prompt,
+        from 0. ``sees``: (n, n) True where a token attends to another.
+        """
+        batch, count = state.next.shape[0], len(tokens)
+        positions = state.next[:, None] + depths[None]
+        before = torch.ones(batch, state.used, dtype=torch.bool) if state.mask is None else state.mask
+        full = torch.cat(
+            [
+                before[:, None, None, :].expand(batch, 1, count, state.used),
+                sees[None, None].expand(batch, 1, count, count),
+            ],
+            dim=-1,
+        )
+        cache = _cache_of(_pairs(state.cache))
+        return self._forward(
+            tokens[None].expand(batch, count),
+            self._axes(positions),
+            cache,
+            self._windowed(full, state, depths),
+            state.plan,
+            last=count,
+        )
+
+    def read(self, job: Job, reader: Reader) -> None:
+        """Run one whole prompt under a reader."""
+        self.check([job])
+        plan = self._plan(job)
+        with torch.inference_mode(), reallocating(plan, reader):
+            self._call(
+                torch.from_numpy(job.prompt.ids)[None],
+                torch.from_numpy(job.prompt.positions)[:, None],
+                DynamicCache(),
+                None,
+                job.prompt.inputs,
+                1,
+            )
+
+    def _prefill_one(self, job: Job, keep: bool) -> State:
+        prompt = job.prompt
+        key = self._key(job)
+        known, pairs = self.prefixes.longest(key)
+        known = self._usable(prompt, known)
+        pairs = [(k[:, :, :known], v[:, :, :known]) for k, v in pairs]
+        plan = self._plan(job)
+        cache = _cache_of(pairs) if known else DynamicCache()
+        inputs = prompt.inputs if prompt.image_tokens[known:].any() else {}
+        logits = self._forward(
+            torch.from_numpy(prompt.ids[known:])[None],
+            torch.from_numpy(prompt.positions[:, known:])[:, None],
+            cache,
+            None,
+            plan,
+            inputs=inputs,
+            last=1,
+        )[:, -1]
+        if keep:
+            self.prefixes.keep(key, _pairs(cache))
+        following = torch.tensor([int(prompt.positions.max()) + 1])
+        return State(cache, logits, None, following, plan, len(prompt))
+
+    def _key(self, job: Job) -> np.ndarray:
+        """Return (tokens, 2): ids, and marks that tell edits and pictures apart."""
+        prompt = job.prompt
+        mark = marks(job.edits, prompt.spans, len(prompt))
+        for span in prompt.spans.parts:
+            if span.image is not None:
+                digest = np.frombuffer(bytes.fromhex(span.image.sha256)[:8], dtype=np.int64)[0]
+                mark[span.tokens] ^= digest
+        return np.stack([prompt.ids, mark], axis=1)
+
+    def _usable(self, prompt: Prompt, known: int) -> int:
+        """Return how much of a kept prefix can be used: the last token is run, and pictures run all or not at all."""
+        known = min(known, len(prompt) - 1)
+        if prompt.image_tokens[known:].any() and prompt.image_tokens[:known].any():
+            known = int(np.argmax(prompt.image_tokens))
+        return known if known >= MIN_PREFIX else 0
+
+    def _plan(self, job: Job) -> Plan | None:
+        rows = [(job.edits, job.prompt.spans, 0)]
+        return compile_edits(rows, width=len(job.prompt), layers=self.layers, heads=self.heads)
+
+    def _axes(self, positions: torch.Tensor) -> torch.Tensor:
+        """Return text positions (batch, n) as (axes, batch, n)."""
+        axes = 3 if hasattr(getattr(self.module, "model", None), "get_rope_index") else 1
+        return positions[None].expand(axes, *positions.shape)
+
+    def _windowed(self, full: torch.Tensor, state: State, depths: torch.Tensor) -> Any:
+        """Return a branch's mask, one a layer type where some layers attend to a window of tokens only."""
+        window = getattr(self.text_config, "sliding_window", None)
+        kinds = set(getattr(self.text_config, "layer_types", None) or ())
+        if not window or state.used + int(depths.max()) < window or kinds == {"full_attention"}:
+            return full
+        columns = torch.cat([torch.arange(state.used), state.used + depths])
+        near = columns[None, :] > (state.used + depths)[:, None] - window
+        narrow = full & near[None, None]
+        return {"full_attention": full, "sliding_attention": narrow} if kinds else narrow
+
+    def _forward(
+        self,
+        ids: torch.Tensor,
+        positions: torch.Tensor,
+        cache: DynamicCache,
+        mask: Any,
+        plan: Plan | None,
+        *,
+        last: int,
+        inputs: dict[str, Any] | None = None,
+    ) -> torch.Tensor:
+        with torch.inference_mode(), reallocating(plan):
+            return self._call(ids, positions, cache, mask, inputs or {}, last)
+
+    def _call(
+        self,
+        ids: torch.Tensor,
+        positions: torch.Tensor,
+        cache: DynamicCache,
+        mask: Any,
+        inputs: dict[str, Any],
+        last: int,
+    ) -> torch.Tensor:
+        dtype = self.module.dtype
+        pictures = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+        out = self.module(
+            input_ids=ids,
+            position_ids=positions[0] if len(positions) == 1 else positions,
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=last,
+            **pictures,
+        )
+        return out.logits.float()
+
+
+def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
+    """Return how many leading rows two arrays share."""
+    length = min(len(a), len(b))
+    differs = np.flatnonzero((a[:length] != b[:length]).reshape(length, -1).any(1))
+    return int(differs[0]) if differs.size else length
+
+
+def _bytes(pairs: KeyValues) -> int:
+    return sum(k.numel() * k.element_size() + v.numel() * v.element_size() for k, v in pairs)
+
+
+def _pairs(cache: DynamicCache) -> KeyValues:
+    return [(layer.keys, layer.values) for layer in cache.layers]
+
+
+def _cache_of(pairs: KeyValues) -> DynamicCache:
+    """Return a cache that starts with given keys and values (which it never changes: it grows by copying)."""
+    return DynamicCache(pairs)
+
+
+def _stack(inputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the picture tensors of several prompts as one set (joined along the first axis)."""
+    names = inputs[0].keys()
+    return {name: torch.cat([item[name] for item in inputs]) for name in names}
