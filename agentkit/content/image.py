@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import threading
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,19 +171,29 @@ def _open(data: bytes, name: str) -> PILImage:
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
-    # The limit is checked here, by size and before decoding; Pillow's own would only warn below twice its bound.
-    Pillow.MAX_IMAGE_PIXELS = None
+    if max_pixels() > MAX_PIXELS:
+        # Somebody raised the limit by name: Pillow's own, of the same size, must not be in the way.
+        Pillow.MAX_IMAGE_PIXELS = max_pixels() // 2 + 1
     try:
-        picture = Pillow.open(io.BytesIO(data))
+        with warnings.catch_warnings():
+            # Pillow warns from half of its bound on; here the limit is the one that is checked below.
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            picture = Pillow.open(io.BytesIO(data))
+    except Pillow.DecompressionBombError as error:
+        raise _too_big(name, str(error)) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise ImageError(f"{name} is not a picture that Pillow can read: {error}") from error
     pixels = picture.size[0] * picture.size[1]
     if pixels > max_pixels():
-        raise ImageError(
-            f"{name} has {pixels / 1e6:.0f} megapixels, over the limit of {max_pixels() / 1e6:.0f}",
-            mend="shrink it, or set AGENTKIT_MAX_PIXELS",
-        )
+        raise _too_big(name, f"{pixels / 1e6:.0f} megapixels")
     return picture
+
+
+def _too_big(name: str, size: str) -> ImageError:
+    return ImageError(
+        f"{name} is over the limit of {max_pixels() / 1e6:.0f} megapixels: {size}",
+        mend="shrink it, or set AGENTKIT_MAX_PIXELS",
+    )
 
 
 def _oriented_size(data: bytes, name: str) -> tuple[int, int]:
