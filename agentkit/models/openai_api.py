@@ -152,7 +152,7 @@ class OpenAIModel(Model):
                         event = await anext(events, None)
                 if event is None:
                     break
-                data = event.to_dict() if isinstance(event, Event) else event
+                data = event.to_dict(warnings=False) if isinstance(event, Event) else event
                 piece = heard.add(self._validate(data, heard.text))
                 if piece:
                     yield Chunk(piece)

@@ -71,7 +71,7 @@ def load_model(reference: str, settings: Settings | None = None) -> Model:
 
 
 def _suggest(reference: str) -> str:
-    if Path(reference).expanduser().exists():
+    if reference and Path(reference).expanduser().exists():
         return f"hf:{reference}" if not reference.endswith(".jsonl") else f"script:{reference}"
     listed = list(price_table().prices)
     names = {name.partition(":")[2]: name for name in listed}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from .base import Chunk, Heat, Model, Reply, Request, Scores
 
 if TYPE_CHECKING:
-    from ..attention.edits import Edit
-    from ..content import Image, Message
+    from ..content import Image
 
 
 class WrapperModel(Model):
@@ -46,25 +45,21 @@ class WrapperModel(Model):
     async def call_each(self, requests: Sequence[Request]) -> list[Reply]:
         return await self.inner.call_each(requests)
 
-    async def attend(
-        self,
-        messages: Sequence[Message],
-        *,
-        query: str = "last",
-        keys: Image | str,
-        edits: Sequence[Edit] = (),
-        layers: Sequence[int] | None = None,
-        heads: Sequence[int] | None = None,
-    ) -> Heat:
-        return await self.inner.attend(
-            messages, query=query, keys=keys, edits=edits, layers=layers, heads=heads
-        )
-
     async def aclose(self) -> None:
         await self.inner.aclose()
 
     async def _generate(self, request: Request) -> Reply:
         return await self.call(request)
+
+    async def _attend(
+        self,
+        request: Request,
+        query: str,
+        keys: Image | str,
+        layers: Sequence[int] | None,
+        heads: Sequence[int] | None,
+    ) -> Heat:
+        return await self.inner._attend(request, query, keys, layers, heads)
 
 
 def fingerprint_of(model: Model) -> str:

@@ -20,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
         server: Server = self.server.owner  # type: ignore[attr-defined]
         with server.lock:
             server.requests.append(body)
-            server.headers.append(dict(self.headers))
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
             behave = server.plan.pop(0) if server.plan else server.default
         try:
             behave(self, body)
@@ -55,6 +55,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Loopback(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that leave are what the tests are about."""
+
+
 class Server:
     """Answers with the next behaviour of ``plan``, else with ``default``; keeps every request."""
 
@@ -65,8 +73,7 @@ class Server:
         self.headers: list[dict[str, str]] = []
         self.lock = threading.Lock()
         self.released = threading.Event()
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        self.http = Loopback(("127.0.0.1", 0), Handler)
         self.http.owner = self  # type: ignore[attr-defined]
 
     @property
