@@ -18,8 +18,9 @@ from .box import Box
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-# Pillow's own error bound. A bigger picture must be asked for by name (AGENTKIT_MAX_PIXELS).
-MAX_PIXELS = 178_956_970
+PILLOW_BOUND = 178_956_970
+# The limit of this process (settings may set it); a bigger picture must be asked for by name.
+MAX_PIXELS = PILLOW_BOUND
 
 
 def max_pixels() -> int:
@@ -171,7 +172,7 @@ def _open(data: bytes, name: str) -> PILImage:
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
-    if max_pixels() > MAX_PIXELS:
+    if max_pixels() > PILLOW_BOUND:
         # Somebody raised the limit by name: Pillow's own, of the same size, must not be in the way.
         Pillow.MAX_IMAGE_PIXELS = max_pixels() // 2 + 1
     try:
