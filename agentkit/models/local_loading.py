@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import logging
@@ -90,7 +91,7 @@ def load(source: Source, dtype: str = "float32") -> Loaded:
     Raises ``MissingExtra`` without torch or transformers, ``ModelError`` when the files can't be loaded.
     """
     for library in ("torch", "transformers"):
-        if importlib.util.find_spec(library) is None:
+        if not _has(library):
             raise MissingExtra(library, "local")
     import torch
 
@@ -145,7 +146,7 @@ def _digest_file(path: Path, digest: Any) -> None:
 
 
 def _load_folder(name: str, dtype: Any, digest: str) -> Loaded:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoProcessor, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     config = AutoConfig.from_pretrained(name)
@@ -153,7 +154,7 @@ def _load_folder(name: str, dtype: Any, digest: str) -> Loaded:
     if sees:
         from transformers import AutoModelForImageTextToText
 
-        processor = AutoProcessor.from_pretrained(name)
+        processor = _processor(name, config)
         tokenizer = processor.tokenizer
         module = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
     else:
@@ -164,11 +165,42 @@ def _load_folder(name: str, dtype: Any, digest: str) -> Loaded:
     return Loaded(module.eval(), tokenizer, processor, digest, folder)
 
 
+def _processor(name: str, config: Any) -> Any:
+    """Return the processor of a model that sees; without torchvision, one that takes pictures but no video."""
+    from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+    kind: Any = PROCESSOR_MAPPING.get(type(config), None)
+    if kind is None or "video_processor" not in kind.get_attributes() or _has("torchvision"):
+        return AutoProcessor.from_pretrained(name)
+
+    # transformers' video processors need torchvision, and its processors need a video processor to be made at all.
+    class PicturesOnly(kind):
+        @classmethod
+        def _get_arguments_from_pretrained(cls, *_: Any, **__: Any) -> list[Any]:
+            parts = {
+                "image_processor": AutoImageProcessor.from_pretrained(name),
+                "tokenizer": AutoTokenizer.from_pretrained(name),
+            }
+            return [parts.get(part) for part in cls.get_attributes()]
+
+        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            if argument is None:
+                return None
+            return super().check_argument_for_proper_class(argument_name, argument)
+
+    return PicturesOnly.from_pretrained(name)
+
+
+def _has(library: str) -> bool:
+    return importlib.util.find_spec(library) is not None
+
+
 def _load_gguf(source: Source, dtype: Any) -> Loaded:
     """Load a GGUF through a converted copy: reading GGUF takes 20 s for SmolLM2, the copy 0.7 s (and 0.54 GB)."""
     import torch
     import transformers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     digest = fingerprint(source)
     copy = cache_folder() / f"{digest[:16]}-transformers-{transformers.__version__}"
@@ -200,6 +232,19 @@ def _save_copy(module: Any, tokenizer: Any, copy: Path) -> None:
             partial.rename(copy)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """Silence the one progress bar that transformers' own switch does not reach."""
+    from transformers import modeling_gguf_pytorch_utils as reading
+
+    bar = reading.tqdm
+    reading.tqdm = functools.partial(bar, disable=True)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield
+    finally:
+        reading.tqdm = bar
 
 
 @contextmanager

@@ -7,6 +7,7 @@ one is cut after its first character before tokenising, so that it becomes ordin
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -155,9 +156,8 @@ class Encoder:
         return list(re.split(f"({re.escape(self.image_token)})", piece))
 
     def _apply(self, conversation: list[dict[str, Any]]) -> str:
-        owner = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
         extra = {"image_token": self.image_token or ""} if self.template is PLAIN_TEMPLATE else {}
-        return owner.apply_chat_template(
+        return self.tokenizer.apply_chat_template(
             conversation,
             chat_template=self.template,
             tokenize=False,
@@ -216,7 +216,7 @@ class Encoder:
         ids: list[int] = []
         offsets: list[tuple[int, int]] = []
         bounds = [0, *cuts, len(text)]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in itertools.pairwise(bounds):
             piece = self.tokenizer(text[start:end], add_special_tokens=False, return_offsets_mapping=True)
             ids += piece["input_ids"]
             offsets += [(start + left, start + right) for left, right in piece["offset_mapping"]]

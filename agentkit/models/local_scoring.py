@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .local_engine import Engine, Job
+from .local_engine import Engine, Job, State, common_prefix
 
 # Logits of a pass are (batch, nodes, vocabulary): about 200 MB for 1,024 rows of 49,152.
 MAX_ROWS = 1024
@@ -100,7 +100,7 @@ def batches(jobs: Sequence[Job]) -> list[list[int]]:
     return result
 
 
-def _branch(engine: Engine, state, tree: Tree) -> torch.Tensor:  # noqa: ANN001
+def _branch(engine: Engine, state, tree: Tree) -> torch.Tensor:
     if not tree.tokens:
         return torch.zeros(state.logits.shape[0], 0, state.logits.shape[1])
     logits = engine.branch(state, torch.tensor(tree.tokens), torch.tensor(tree.depths), tree.sees())
@@ -125,8 +125,6 @@ def _shapes(job: Job) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 def _mostly_shared(jobs: Sequence[Job]) -> bool:
-    from .local_engine import common_prefix
-
     if any(job.prompt.inputs for job in jobs):
         return False
     first = jobs[0].prompt.ids
