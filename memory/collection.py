@@ -41,10 +41,11 @@ def open_collection(name: str, folder: Path | None, embedder: Embedder) -> Colle
     """
     try:
         import chromadb
+        from chromadb.config import Settings as ChromaSettings
         from chromadb.errors import ChromaError
     except ImportError as error:
         raise MissingExtra("chromadb", "memory") from error
-    settings = chromadb.Settings(anonymized_telemetry=False, allow_reset=False)
+    settings = ChromaSettings(anonymized_telemetry=False, allow_reset=False)
     # Clients in memory share one store within a process: a name of its own keeps two memories apart.
     unique = name if folder is not None else f"{name}-{uuid.uuid4().hex}"
     try:

@@ -190,7 +190,7 @@ def parse_lines(text: str, where: str) -> list[Exemplar]:
 
 def shipped() -> list[Exemplar]:
     """Return the exemplars that come with the package."""
-    folder = files(__package__).joinpath("exemplars_miniwob.jsonl")
+    folder = files("agentkit.memory").joinpath("exemplars_miniwob.jsonl")
     return parse_lines(folder.read_text("utf-8"), folder.name) if folder.is_file() else []
 
 

@@ -6,13 +6,13 @@ import json
 import time
 
 import pytest
+from agentkit.memory import Exemplar, ExemplarMemory, Step, remember_run, shipped
+from agentkit.memory.exemplar import Match
+from agentkit.memory.exemplars import default_folder, vote
 
 from agentkit.contracts.result import Result
 from agentkit.contracts.run import RunInfo
 from agentkit.errors import RunError, UsageError
-from agentkit.memory import Exemplar, ExemplarMemory, Step, remember_run, shipped
-from agentkit.memory.exemplar import Match
-from agentkit.memory.exemplars import default_folder, vote
 from agentkit.models.embed import load_embedder
 from agentkit.runs.folder import EVENTS, RunFolder
 
@@ -31,7 +31,7 @@ FLIGHTS = [exemplar(f"Book the cheapest flight to {city}", "flights") for city i
 LOGINS = [exemplar(f"Log in as {name} with password {name}1", "login") for name in ("ann", "bob", "eve")]
 
 
-@pytest.fixture()
+@pytest.fixture
 def memory() -> ExemplarMemory:
     found = ExemplarMemory(embedder=MINILM)
     found.add_all([*FLIGHTS, *LOGINS])
@@ -109,7 +109,7 @@ def test_an_import_names_the_bad_line_and_does_not_believe_ids(tmp_path) -> None
     assert memory.entries()[0].id == FLIGHTS[0].id
     for bad in ("{", '{"task": "x"}', "[1]"):
         file.write_text(json.dumps(forged) + "\n" + bad + "\n")
-        with pytest.raises(UsageError, match="in.jsonl:2"):
+        with pytest.raises(UsageError, match=r"in\.jsonl:2"):
             memory.load(file)
 
 
