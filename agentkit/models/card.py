@@ -38,6 +38,7 @@ class VisionCard:
     ``square``: coordinates are on the picture padded to a centred square (else on the picture itself).
     ``input_size``: side in pixels that the model sees at most; smaller things vanish. None when unknown.
     ``temperature``: divides the log-odds of yes against no (calibration).
+    ``close_up``: how many times larger than a thing its picture is best taken (V*: 1.2).
     ``vocabulary``: the words that the model knows, by kind; empty when it knows the language at large.
     """
 
@@ -51,6 +52,7 @@ class VisionCard:
     square: bool = False
     input_size: int | None = None
     temperature: float = 1.0
+    close_up: float = 1.2
     vocabulary: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -63,7 +65,10 @@ class VisionCard:
 
     def ask(self, kind: str, thing: str) -> str:
         """Return the question of a kind about a thing."""
-        return self.prompts[kind].format(object=thing)
+        template = self.prompts[kind]
+        if thing[:1].lower() in tuple("aeiou"):
+            template = template.replace(" a {object}", " an {object}")
+        return template.format(object=thing)
 
     def read_box(self, reply: str, size: tuple[int, int]) -> Box | None:
         """Return the box that a reply names, in pixels of a picture of ``size``; None when it names none."""

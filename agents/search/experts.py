@@ -1,0 +1,53 @@
+"""Experts: where exactly a thing is inside a region."""
+
+from __future__ import annotations
+
+from agentkit.content import Box
+
+from .eyes import Eyes, sigmoid
+from .geometry import close_up
+from .tree import Find, FocusNode
+
+# The second look shows three times the box: room for a box that is a little off.
+AGAIN = 3.0
+# What is left of a confidence when the two looks contradict each other.
+CONTRADICTED = 0.5
+
+
+class ModelExpert:
+    """The expert of any model that can say yes or no, and where.
+
+    Two looks: at the region, and again at what was found, at a scale where it is easy to see. The confidence is
+    the smaller of the two, because a search looks at hundreds of regions, and every look may be a false alarm.
+    Below ``least`` the first look is not followed up.
+    """
+
+    def __init__(self, eyes: Eyes, *, least: float = 0.3) -> None:
+        self.eyes, self.least = eyes, least
+
+    async def find(self, node: FocusNode) -> list[Find]:
+        """Return at most one find; leaves ``exists`` (and ``again``, the second look) on the node's scores."""
+        seen = self.eyes.view(node.box)
+        if "exists" not in node.scores:
+            (odds,) = await self.eyes.exists([seen], node.about)
+            node.scores["exists"] = sigmoid(odds)
+        first = node.scores["exists"]
+        if first < self.least:
+            return []
+        box = await self.eyes.locate(seen, node.about)
+        if box is None:
+            return []
+        again, box = await self._look_again(box, node.about)
+        node.scores["again"] = again
+        return [Find(box, min(first, again))]
+
+    async def _look_again(self, box: Box, about: str) -> tuple[float, Box]:
+        near = close_up(box, self.eyes.image.size, AGAIN, square=self.eyes.card.square)
+        (odds,) = await self.eyes.exists([near], about)
+        second = sigmoid(odds)
+        if second < self.least:
+            return second, box
+        better = await self.eyes.locate(near, about)
+        if better is None or better.intersection(box) <= 0:
+            return second * CONTRADICTED, box
+        return second, better

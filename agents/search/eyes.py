@@ -1,0 +1,142 @@
+"""Asks one model about regions of one picture: is it there, where is it, where would it be."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from agentkit.content import Box, Image, Message
+from agentkit.models.base import Model, Reply, Sampling
+from agentkit.runtime.budget import Budget, BudgetError
+
+from .geometry import view
+
+# The log-odds of a plain "yes" from a model that tells no likelihoods: 97 % sure.
+TOLD = 3.5
+# A view is this much larger than its region, so that a thing on the border of two regions is whole in one view.
+MARGIN = 1.2
+SHORT = Sampling(max_tokens=64)
+
+
+class Crops:
+    """Regions of pictures, the newest ones kept: at most ``pixels`` pixels in all, whatever a search visits."""
+
+    def __init__(self, pixels: int = 16_000_000) -> None:
+        self.pixels = pixels
+        self._kept: OrderedDict[tuple[str, Box], Image] = OrderedDict()
+        self._held = 0
+
+    def get(self, image: Image, box: Box) -> Image:
+        """Return the region of a picture (the picture itself when the box is all of it)."""
+        if box == image.box:
+            return image
+        key = (image.sha256, box)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        crop = self._kept[key] = image.crop(box)
+        self._held += _area(crop)
+        while self._held > self.pixels and len(self._kept) > 1:
+            self._held -= _area(self._kept.popitem(last=False)[1])
+        return crop
+
+    @property
+    def held(self) -> int:
+        """How many pixels are kept."""
+        return self._held
+
+
+class Eyes:
+    """One model looking at one picture. ``looks`` counts the image-text pairs that went through the model.
+
+    Boxes are in pixels of the original. A batch that the budget of model calls does not allow raises
+    ``BudgetError`` before it is sent.
+    """
+
+    def __init__(
+        self, model: Model, image: Image, *, crops: Crops | None = None, budget: Budget | None = None
+    ) -> None:
+        self.model, self.card, self.image = model, model.card, image
+        self.crops = crops if crops is not None else Crops()
+        self.budget = budget
+        self.looks = 0
+
+    def view(self, box: Box, margin: float = MARGIN) -> Box:
+        """Return what is shown of a region: a square where the model would pad to one anyway."""
+        return view(box, self.image.size, margin=margin, square=self.card.square)
+
+    async def exists(self, views: Sequence[Box], thing: str) -> list[float]:
+        """Return the calibrated log-odds that each view shows the thing (one batch)."""
+        prompts = self._prompts(views, "exists", thing)
+        if not prompts:
+            return []
+        can = self.model.capabilities
+        if can.scoring:
+            scores = await self.model.score_each(prompts, [self.card.yes, self.card.no])
+            odds = [yes - no for yes, no in (score.values("sum") for score in scores)]
+        else:
+            replies = await self.model.generate_each(prompts, sampling=SHORT, logprobs=can.logprobs)
+            odds = [self._odds(reply) for reply in replies]
+        return [value / self.card.temperature for value in odds]
+
+    async def locate(self, box: Box, thing: str) -> Box | None:
+        """Return the thing's box as the model sees it in a view, None when it is not visible there."""
+        return await self._place(box, "locate", thing)
+
+    async def likely(self, box: Box, thing: str) -> Box | None:
+        """Return where in a view the thing would most likely be, None when nothing tells."""
+        return await self._place(box, "context", thing)
+
+    async def _place(self, box: Box, kind: str, thing: str) -> Box | None:
+        if kind not in self.card.prompts:
+            return None
+        prompts = self._prompts([box], kind, thing)
+        crop = self.crops.get(self.image, box)
+        (reply,) = await self.model.generate_each(prompts, sampling=SHORT)
+        found = self.card.read_box(reply.text, crop.size)
+        if found is None:
+            return None
+        moved = found.shift(crop.box.left, crop.box.top).clip(self.image.box)
+        return moved if moved.area > 0 else None
+
+    def _prompts(self, views: Sequence[Box], kind: str, thing: str) -> list[list[Message]]:
+        self._afford(len(views))
+        self.looks += len(views)
+        question = self.card.ask(kind, thing)
+        return [[Message.user(self.crops.get(self.image, box), question)] for box in views]
+
+    def _afford(self, calls: int) -> None:
+        if self.budget is None or self.budget.limits.calls is None:
+            return
+        used, allowed = self.budget.used.calls, self.budget.limits.calls
+        if used + calls > allowed:
+            raise BudgetError("calls", allowed, used)
+
+    def _odds(self, reply: Reply) -> float:
+        words = re.findall(r"[a-z']+", reply.text.lower())
+        said = next((word for word in words if word in (self.card.yes, self.card.no)), None)
+        if said is None:
+            return 0.0
+        sure = TOLD
+        if reply.logprobs is not None:
+            chance = next((lp for token, lp in reply.logprobs if token.strip().lower() == said), None)
+            # Two answers are possible, so one's probability gives the odds.
+            sure = TOLD if chance is None else logit(math.exp(min(chance, 0.0)))
+        return sure if said == self.card.yes else -sure
+
+
+def logit(probability: float) -> float:
+    """Return the log-odds of a probability, at most 20 either way."""
+    p = min(max(probability, 2e-9), 1 - 2e-9)
+    return math.log(p / (1 - p))
+
+
+def sigmoid(odds: float) -> float:
+    """Return the probability of log-odds."""
+    return 1 / (1 + math.exp(-max(min(odds, 60.0), -60.0)))
+
+
+def _area(image: Image) -> int:
+    return image.size[0] * image.size[1]

@@ -1,0 +1,193 @@
+"""The focus tree: every region that a search looked at or may look at, whatever the strategy.
+
+A focus is a region of the original picture with the text that it is looked at for (DyFo's notion; V* and ZoomEye
+keep one text for the whole tree). The tree is plain data when dumped, so that a search can stop after any step
+and go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from agentkit.content import Box
+from agentkit.contracts.event import Looked
+from agentkit.errors import UsageError
+
+from .geometry import whole
+from .heat import Heat
+
+
+class Find(NamedTuple):
+    """Something that was found: its box in pixels of the original, and how sure (0..1)."""
+
+    box: Box
+    confidence: float
+
+
+@dataclass
+class FocusNode:
+    """A region and what is known of it.
+
+    ``depth`` is 0 at the root. ``scores`` are by name (``exists``, ``priority``, ...). ``order`` is the place in
+    the order of visits, from 0; None while it is only a candidate. ``heat`` says where in it to look next.
+    ``find`` is the best that was found while visiting it. A ``closed`` node will not be visited.
+    """
+
+    id: int
+    box: Box
+    about: str
+    depth: int = 0
+    parent: int | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    order: int | None = None
+    heat: Heat | None = None
+    find: Find | None = None
+    closed: bool = False
+
+    @property
+    def visited(self) -> bool:
+        return self.order is not None
+
+    def dump(self) -> dict[str, Any]:
+        """Return the node as plain JSON data."""
+        return {
+            "id": self.id,
+            "box": list(self.box),
+            "about": self.about,
+            "depth": self.depth,
+            "parent": self.parent,
+            "scores": dict(self.scores),
+            "order": self.order,
+            "heat": None if self.heat is None else self.heat.dump(),
+            "find": None if self.find is None else [*self.find.box, self.find.confidence],
+            "closed": self.closed,
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> FocusNode:
+        """Return the node of ``dump``."""
+        heat, find = data["heat"], data["find"]
+        return cls(
+            **{
+                **data,
+                "box": Box(*data["box"]),
+                "scores": dict(data["scores"]),
+                "heat": None if heat is None else Heat.load(heat),
+                "find": None if find is None else Find(Box(*find[:4]), find[4]),
+            }
+        )
+
+
+class FocusTree:
+    """The regions of one search in one picture.
+
+    ``image`` is the picture's digest, ``size`` its (width, height). ``finds`` is the outcome, best first; it is
+    empty until the search has ended with something, and ``done`` says that it has ended. Boxes are clipped to the
+    picture; one with nothing inside raises ``UsageError``.
+    """
+
+    def __init__(self, image: str, size: tuple[int, int], about: str) -> None:
+        self.image = image
+        self.size = (int(size[0]), int(size[1]))
+        self.about = about
+        self.nodes: list[FocusNode] = []
+        self.finds: list[Find] = []
+        self.done = False
+        self.found_at: int | None = None
+        self.looks = 0
+        self.add(None, whole(self.size))
+
+    @property
+    def root(self) -> FocusNode:
+        return self.nodes[0]
+
+    def __getitem__(self, node: int) -> FocusNode:
+        return self.nodes[node]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[FocusNode]:
+        return iter(self.nodes)
+
+    def add(self, parent: FocusNode | None, box: Box, about: str | None = None) -> FocusNode:
+        """Add a region below ``parent`` and return it."""
+        inside = Box.of(*box).clip(whole(self.size))
+        if inside.area <= 0:
+            raise UsageError(f"box {tuple(box)} has nothing inside the picture of {self.size} pixels")
+        depth, above = (0, None) if parent is None else (parent.depth + 1, parent.id)
+        node = FocusNode(len(self.nodes), inside, about or self.about, depth, above)
+        self.nodes.append(node)
+        return node
+
+    def visit(self, node: FocusNode) -> None:
+        """Give a node its place in the order of visits."""
+        if not node.visited:
+            node.order = self.visits
+
+    @property
+    def visits(self) -> int:
+        """How many nodes were visited."""
+        return sum(node.visited for node in self.nodes)
+
+    def children(self, node: FocusNode) -> list[FocusNode]:
+        return [other for other in self.nodes if other.parent == node.id]
+
+    def ancestors(self, node: FocusNode) -> list[FocusNode]:
+        """Return the nodes above, from the parent up to the root."""
+        above = []
+        while node.parent is not None:
+            node = self.nodes[node.parent]
+            above.append(node)
+        return above
+
+    def path(self, node: FocusNode) -> list[Box]:
+        """Return the boxes from the whole picture down to the node."""
+        return [other.box for other in (*reversed(self.ancestors(node)), node)]
+
+    def candidates(self) -> list[FocusNode]:
+        """Return the nodes that may still be visited, in the order in which they were added."""
+        return [node for node in self.nodes if not node.visited and not node.closed]
+
+    def best(self) -> tuple[FocusNode, Find] | None:
+        """Return the best find so far and where it was made (the first of equals); None before any."""
+        found = [(node, node.find) for node in self.nodes if node.find is not None]
+        return max(found, key=lambda item: item[1].confidence, default=None)
+
+    def looked(self, node: FocusNode) -> Looked:
+        """Return the event that reports a visited node."""
+        return Looked(
+            image=self.image,
+            box=tuple(node.box),
+            about=node.about,
+            node=node.id,
+            above=node.parent,
+            depth=node.depth,
+            scores={name: round(value, 4) for name, value in node.scores.items()},
+            found=self.found_at == node.id,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """Return the tree as plain JSON data."""
+        return {
+            "image": self.image,
+            "size": list(self.size),
+            "about": self.about,
+            "nodes": [node.dump() for node in self.nodes],
+            "finds": [[*find.box, find.confidence] for find in self.finds],
+            "done": self.done,
+            "found_at": self.found_at,
+            "looks": self.looks,
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> FocusTree:
+        """Return the tree of ``dump``."""
+        width, height = data["size"]
+        tree = cls(data["image"], (width, height), data["about"])
+        tree.nodes = [FocusNode.load(node) for node in data["nodes"]]
+        tree.finds = [Find(Box(*row[:4]), row[4]) for row in data["finds"]]
+        tree.done, tree.found_at, tree.looks = data["done"], data["found_at"], data["looks"]
+        return tree
