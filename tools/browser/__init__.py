@@ -1,1 +1,31 @@
-"""tools.browser"""
+"""A real browser as a tool: sessions behind an allow-list, snapshots of pages, actions on them."""
+
+from .action import Action, Descriptor, irreversible, replayable
+from .actions import Effect, perform, replay, resolve
+from .allow import AllowList
+from .events import BrowserEvent
+from .launch import find_browser, launch
+from .session import BrowserSession, SessionConfig
+from .snapshot import Change, Element, Line, Snapshot, observe
+
+__all__ = [
+    "Action",
+    "AllowList",
+    "BrowserEvent",
+    "BrowserSession",
+    "Change",
+    "Descriptor",
+    "Effect",
+    "Element",
+    "Line",
+    "SessionConfig",
+    "Snapshot",
+    "find_browser",
+    "irreversible",
+    "launch",
+    "observe",
+    "perform",
+    "replay",
+    "replayable",
+    "resolve",
+]

@@ -1,0 +1,225 @@
+"""An action as data: what to do, to which element, with which value; and which actions can't be undone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agentkit.errors import ToolError, UsageError
+
+from .snapshot import Element, Snapshot
+
+# On an element; the value is what to type, press or choose.
+ELEMENT_ACTIONS = frozenset(
+    "click dblclick hover focus fill type clear press check uncheck select_option drag_and_drop scroll".split()
+)
+PAGE_ACTIONS = frozenset(
+    "press type scroll goto back forward reload wait click_at drag switch_tab close_tab answer_dialog".split()
+)
+NAMES = ELEMENT_ACTIONS | PAGE_ACTIONS
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """What an element is, apart from its id: enough to find it again on a fresh page.
+
+    ``nth`` counts from 0 among the elements of the same role, name, tag and frame, in reading order.
+    """
+
+    role: str
+    name: str
+    tag: str
+    nth: int = 0
+    frame: str = ""
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, element: Element) -> Descriptor:
+        """Describe an element of a snapshot."""
+        twins = [other.id for other in snapshot.elements if _same(other, element)]
+        return cls(element.role, element.name, element.tag, twins.index(element.id), element.frame)
+
+    def find(self, snapshot: Snapshot) -> Element:
+        """Return the element that this describes.
+
+        Without an exact match, a unique element of the same role and name will do (a frame's URL may
+        change from visit to visit). Raises ``ToolError`` when there is none.
+        """
+        exact = [e for e in snapshot.elements if _same(e, self)]
+        if self.nth < len(exact):
+            return exact[self.nth]
+        close = [e for e in snapshot.elements if (e.role, e.name) == (self.role, self.name)]
+        if len(close) == 1 and not exact:
+            return close[0]
+        raise ToolError(
+            f"there is no {self.role} {self.name!r} (number {self.nth + 1}) on the page {snapshot.url}"
+        )
+
+
+def _same(a: Element | Descriptor, b: Element | Descriptor) -> bool:
+    return (a.role, a.name, a.tag, a.frame) == (b.role, b.name, b.tag, b.frame)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action.
+
+    ``element`` is an id of the snapshot it was decided on; ``target`` describes that element for a replay.
+    ``to`` and ``to_target`` are the second element of ``drag_and_drop``. ``value`` is the text, key, option,
+    URL, amount or coordinates (see the function of the same name in ``actions``).
+    """
+
+    name: str
+    element: str | None = None
+    value: str | tuple[str, ...] | None = None
+    to: str | None = None
+    target: Descriptor | None = None
+    to_target: Descriptor | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise UsageError(f"there is no action {self.name!r}", mend="one of " + ", ".join(sorted(NAMES)))
+        if self.name not in (
+            PAGE_ACTIONS if self.element is None and self.target is None else ELEMENT_ACTIONS
+        ):
+            raise UsageError(f"{self.name} {'needs' if self.element is None else 'takes no'} element")
+
+    @classmethod
+    def on(
+        cls,
+        snapshot: Snapshot,
+        name: str,
+        element: str | None = None,
+        value: str | tuple[str, ...] | None = None,
+        to: str | None = None,
+    ) -> Action:
+        """Return an action with its elements described. Raises ``ToolError`` for an unknown id."""
+        return cls(name, element, value, to, _described(snapshot, element), _described(snapshot, to))
+
+    def describe(self) -> str:
+        """Return the action in words: ``click e12 button 'Submit'``."""
+        words = [self.name, *_subject(self.element, self.target)]
+        if self.value is not None:
+            words.append(" | ".join(self.value) if isinstance(self.value, tuple) else repr(self.value))
+        if self.to or self.to_target:
+            words += ["to", *_subject(self.to, self.to_target)]
+        return " ".join(words)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data without empty fields."""
+        data = {key: value for key, value in asdict(self).items() if value is not None}
+        if isinstance(self.value, tuple):
+            data["value"] = list(self.value)
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Action:
+        """Return the action of ``to_json``. Raises ``UsageError`` for anything else."""
+        try:
+            fields = dict(data)
+            if isinstance(fields.get("value"), list):
+                fields["value"] = tuple(fields["value"])
+            for key in ("target", "to_target"):
+                if fields.get(key) is not None:
+                    fields[key] = Descriptor(**fields[key])
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"this is not an action: {error}") from error
+
+
+def _described(snapshot: Snapshot, id: str | None) -> Descriptor | None:
+    return None if id is None else Descriptor.of(snapshot, snapshot.get(id))
+
+
+def _subject(id: str | None, target: Descriptor | None) -> list[str]:
+    words = [id] if id else []
+    if target is not None:
+        words.append(f"{target.role} {target.name!r}" if target.name else target.role)
+    return words
+
+
+# ---- what can't be undone ----
+
+# Words that name a deed which somebody else notices. Whole words, in any case. Words in other languages are
+# not known: there, only forms that post count.
+_DEEDS = re.compile(
+    r"\b(pay|payment|buy|purchase|order|checkout|check out|place order|book|reserve|donate|transfer|withdraw|"
+    r"send|submit|post|publish|share|tweet|retweet|reply|forward|comment|message|invite|apply|sign up|register|"
+    r"subscribe|unsubscribe|delete|remove|erase|destroy|discard|trash|empty|cancel|close account|deactivate|"
+    r"terminate|confirm|agree|accept|approve|authori[sz]e|grant|revoke|upload|install|vote|block|report)\b",
+    re.IGNORECASE,
+)
+_ACTING_ROLES = frozenset({"button", "link", "menuitem", "clickable", "shape", "option", "tab", "switch"})
+
+
+def irreversible(snapshot: Snapshot, action: Action, *, sandbox: bool = False) -> str | None:
+    """Return why an action may be irreversible, or None when nothing suggests it.
+
+    A conservative rule on what the page says of itself: submitting a form that does not GET (by its button
+    or by Enter in one of its fields), a button, link or other clickable element whose name has a word such
+    as pay, send, delete, order or book, accepting a dialog, reloading (a POST may be sent again), and
+    coordinates whose element is not known. A page can lie about all of it; the allow-list and the
+    approval policy are what holds. ``sandbox`` declares that nothing on the page is real.
+    """
+    if sandbox:
+        return None
+    if action.name == "answer_dialog":
+        return "accepts a dialog" if action.value != "dismiss" else None
+    if action.name == "reload":
+        return "may send a form again"
+    if action.name in ("click_at", "drag"):
+        return _at_point(snapshot, action)
+    if action.name == "press" and action.value == "Enter" and action.element is None:
+        focused = next((e for e in snapshot.elements if "focused" in e.states), None)
+        return _pressed(focused) if focused else None
+    if action.element is None or action.element not in snapshot:
+        return None
+    element = snapshot.get(action.element)
+    if action.name in ("click", "dblclick"):
+        return _clicked(element)
+    if action.name == "press" and action.value in ("Enter", "Space", " "):
+        return _pressed(element)
+    return None
+
+
+def _clicked(element: Element) -> str | None:
+    if element.submits and element.form not in ("get", "dialog"):
+        return f"submits a form by {element.form.upper()}"
+    word = _DEEDS.search(element.name) if element.role in _ACTING_ROLES else None
+    return f"its name says {word.group(0).lower()!r}" if word else None
+
+
+def _pressed(element: Element) -> str | None:
+    field = element.tag == "input" and element.role not in ("checkbox", "radio", "button")
+    if field and element.form not in ("", "get", "dialog"):
+        return f"Enter in a form that submits by {element.form.upper()}"
+    return _clicked(element)
+
+
+def _at_point(snapshot: Snapshot, action: Action) -> str | None:
+    x, y = point_of(action.value)[:2]
+    under = [e for e in snapshot.elements if e.box.left <= x < e.box.right and e.box.top <= y < e.box.bottom]
+    reasons = [reason for element in under if (reason := _clicked(element))]
+    return reasons[0] if reasons else None if under else "a place without a known element"
+
+
+def point_of(value: str | tuple[str, ...] | None) -> tuple[float, ...]:
+    """Return the numbers of ``"x,y"`` or ``"x,y,x2,y2"``. Raises ``ToolError`` for anything else."""
+    text = value if isinstance(value, str) else ",".join(value or ())
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (2, 4):
+        raise ToolError(f"coordinates are x,y (or x,y,x2,y2 for a drag), not {text!r}")
+    return numbers
+
+
+def replayable(action: Action) -> bool:
+    """Say whether an action can be repeated on a fresh page without asking.
+
+    Not those bound to pixels of a page that may look different, nor those bound to tabs or dialogs that
+    may not come. Whether a repetition does harm is ``irreversible``'s question.
+    """
+    return action.name not in ("click_at", "drag", "switch_tab", "close_tab", "answer_dialog")

@@ -1,0 +1,115 @@
+"""Find a Chromium and start it: one order of places, one clear error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentkit.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright
+
+VARIABLE = "AGENTKIT_BROWSER"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+FIXED = (
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/snap/bin/chromium",
+    "/opt/google/chrome/chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+MEND = f"apt-get install chromium, or playwright install chromium, or set {VARIABLE} to a Chromium"
+
+# Nothing but the pages themselves may use the network; WebRTC and QUIC would go around the proxy
+# that holds the allow-list.
+FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--dns-prefetch-disable",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--metrics-recording-only",
+    "--no-first-run",
+    "--no-pings",
+)
+
+
+def find_browser() -> Path | None:
+    """Return the browser to start, or None when there is none.
+
+    Order: ``AGENTKIT_BROWSER``, Playwright's own download, the search path, fixed places.
+    Raises ``UsageError`` when ``AGENTKIT_BROWSER`` names something that can't be run.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            raise UsageError(f"{VARIABLE} names {named}, which is not a program", mend=MEND)
+        return Path(found)
+    return _playwrights_own() or _on_the_path() or _at_fixed_places()
+
+
+def _playwrights_own() -> Path | None:
+    root = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    homes = (
+        [Path(root)]
+        if root
+        else [Path.home() / ".cache/ms-playwright", Path.home() / "Library/Caches/ms-playwright"]
+    )
+    patterns = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
+    found = [
+        path
+        for home in homes
+        for pattern in patterns
+        for path in home.glob(pattern)
+        if os.access(path, os.X_OK)
+    ]
+    return max(found, default=None)
+
+
+def _on_the_path() -> Path | None:
+    return next((Path(found) for name in NAMES if (found := shutil.which(name))), None)
+
+
+def _at_fixed_places() -> Path | None:
+    return next((Path(place) for place in FIXED if os.access(place, os.X_OK)), None)
+
+
+def flags() -> list[str]:
+    """Return the launch flags for this machine: no sandbox only as root, where Chromium can't have one."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    # A container's /dev/shm is often too small for Chromium, which then crashes its tabs.
+    return [*FLAGS, *(("--no-sandbox", "--disable-dev-shm-usage") if root else ())]
+
+
+async def launch(playwright: Playwright, *, headed: bool = False) -> Browser:
+    """Start the browser that ``find_browser`` finds. Raises ``UsageError`` when none is there or starts."""
+    from playwright.async_api import Error
+
+    program = find_browser()
+    if program is None:
+        raise UsageError("no browser was found", mend=MEND)
+    try:
+        return await playwright.chromium.launch(
+            executable_path=program, headless=not headed, args=flags(), handle_sigint=False
+        )
+    except Error as error:
+        first = str(error).strip().splitlines()[0]
+        raise UsageError(f"the browser {program} does not start: {first}", mend=MEND) from error
+
+
+def require_playwright() -> None:
+    """Raise ``MissingExtra`` when Playwright is not installed."""
+    try:
+        import playwright.async_api  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("playwright", "web") from error
