@@ -30,13 +30,17 @@ class Control:
 
 @dataclass
 class Context:
-    """A run's dependencies. ``stack`` closes what nodes opened (a browser) when this process is done with it."""
+    """A run's dependencies. ``stack`` closes what nodes opened (a browser) when this process is done with it.
+
+    ``inner`` holds the contexts of agents that run inside a node, by place, until they are done.
+    """
 
     run: Run
     budget: Budget
     models: ModelSource
     control: Control = field(default_factory=Control)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    inner: dict[str, Context] = field(default_factory=dict)
     _wrapped: dict[str, RecordedModel] = field(default_factory=dict)
 
     @property

@@ -6,6 +6,7 @@ effects are filed under it, so that a node that runs again after a crash finds w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,10 @@ def enter_node(name: str) -> Iterator[int]:
     metadata = get_config().get("metadata", {})
     step = int(metadata.get("langgraph_step", 0))
     part = f"{step}:{name}"
+    outer, inside, _ = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")
+    if inside and not _SCOPE.get():
+        # The graph is a node of somebody else's graph, whose steps are only known by their task ids.
+        part = f"{hashlib.sha256(outer.encode()).hexdigest()[:8]}/{part}"
     path = metadata.get("langgraph_path", ())
     # Parallel executions of one node (langgraph's Send) are told apart by their place in the fan-out.
     if path and path[0] == "__pregel_push":

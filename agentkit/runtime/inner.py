@@ -1,0 +1,55 @@
+"""One agent inside a node of another: a subgraph on the same run, budget and questions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from langgraph.runtime import Runtime
+
+from .context import Context
+from .scope import current_scope, enter_node
+
+if TYPE_CHECKING:
+    from .agent import GraphAgent, Outcome
+
+
+async def run_inside(
+    agent: GraphAgent, context: Context, task: str, arguments: Mapping[str, Any] | None = None
+) -> Outcome:
+    """Run an agent's graph inside the running node and return what it came to.
+
+    At most one agent may run in a node, and the node should do nothing else: when the inner agent asks, the node
+    is interrupted and runs again from its top, and the inner graph goes on from its own checkpoint, with what it
+    had opened (a browser) still open.
+    """
+    place = f"{current_scope()}/{agent.kind}"
+    if place not in context.inner:
+        context.inner[place] = agent.make_context(context.run, context.budget)
+        context.inner[place].control = context.control
+        await context.stack.enter_async_context(context.inner[place].stack)
+    inner = context.inner[place]
+    kept = agent.keep(context.run, dict(arguments or {}))
+    # The graph declares no context type: agents hand over their own kinds of context.
+    state = await agent.graph.ainvoke(agent.begin(task, kept), context=cast("Any", inner))
+    await context.inner.pop(place).stack.aclose()
+    return agent.outcome(state)
+
+
+def as_node(
+    agent: GraphAgent, ask: Callable[[Any], Any], tell: Callable[[Outcome], Mapping[str, Any]]
+) -> Callable[..., Awaitable[Mapping[str, Any]]]:
+    """Return a node of any langgraph graph that gives an agent a task.
+
+    ``ask`` makes of the outer state the task, or (task, arguments of ``arun``); ``tell`` makes of the outcome the
+    outer state's update. The outer graph's checkpointer is used; the run folder is the outer run's if it has one.
+    """
+
+    async def run_node(state: Any, runtime: Runtime[Any]) -> Mapping[str, Any]:
+        asked = ask(state)
+        task, arguments = asked if isinstance(asked, tuple) else (asked, {})
+        with enter_node(agent.kind):
+            return tell(await run_inside(agent, agent._context_of(runtime), task, arguments))
+
+    run_node.__name__ = agent.kind
+    return run_node
