@@ -37,8 +37,9 @@ class RequestSettings(BaseModel):
 
 
 class ModelSettings(BaseModel):
-    """What is declared of one model behind an API, by its reference. None keeps the default.
+    """What is declared of one model, by its reference. None keeps the default.
 
+    For a local model: ``dtype``, the number type of its weights. All others are for a model behind an API:
     ``input_price``, ``output_price``: US dollars per million tokens. ``max_side``: pictures are shrunk to it.
     ``key_env``: the environment variable that holds the key. ``omit`` and ``extra``: fields of the request body
     that are left out or added (a reasoning model that refuses ``temperature``, say).
@@ -56,6 +57,7 @@ class ModelSettings(BaseModel):
     output_price: float | None = Field(None, ge=0)
     max_side: int | None = Field(None, gt=0)
     key_env: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
     omit: tuple[str, ...] = ()
     extra: dict[str, Any] = Field(default_factory=dict)
 

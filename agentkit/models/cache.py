@@ -27,7 +27,7 @@ BUSY_SECONDS = 30.0
 class ReplyStore:
     """Answers by key (``request_key``) in a SQLite file, safe for several tasks, threads and processes.
 
-    A full disk loses no answer: it is not stored, and a warning is logged. Raises ``UsageError`` when the file
+    A full disk or a damaged page loses no answer: a warning is logged, and the model is asked. Raises ``UsageError`` when the file
     can't be opened or is not a cache.
     """
 
@@ -62,8 +62,12 @@ class ReplyStore:
             self._db.close()
 
     def _get(self, key: str) -> dict[str, Any] | None:
-        with self._lock:
-            row = self._db.execute("SELECT value FROM replies WHERE key = ?", (key,)).fetchone()
+        try:
+            with self._lock:
+                row = self._db.execute("SELECT value FROM replies WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            log.warning("%s can't be read: %s", self.path, error)
+            return None
         return None if row is None else json.loads(row[0])
 
     def _put(self, key: str, value: str) -> None:

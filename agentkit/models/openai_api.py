@@ -266,7 +266,9 @@ class OpenAIModel(Model):
                 message = f"{self.reference} can't be reached: {self._scrub(error.__cause__ or error)}"
             raise ModelError(message, mend="is the server up?", partial=partial()) from error
         except openai.APIStatusError as error:
-            message = f"{self.reference} answered {error.status_code}: {self._scrub(error)}"
+            # The client puts the status in front of the server's words.
+            words = self._scrub(error).removeprefix(f"Error code: {error.status_code} - ")
+            message = f"{self.reference} answered {error.status_code}: {words}"
             raise ModelError(message, partial=partial()) from error
         except openai.OpenAIError as error:
             message = f"{self.reference} failed: {self._scrub(error)}"

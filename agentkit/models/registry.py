@@ -32,11 +32,13 @@ def _load_openai(reference: str, settings: Settings) -> Model:
 def _load_local(reference: str, settings: Settings) -> Model:
     from .local import load_local
 
-    if settings.threads is not None:
-        import torch
-
-        torch.set_num_threads(settings.threads)
-    return load_local(reference)
+    dtype = settings.of(reference).dtype
+    if dtype is None:
+        return load_local(reference, threads=settings.threads)
+    model = load_local(reference, dtype=dtype, threads=settings.threads)
+    # The same weights in other numbers give other replies: the cache must tell them apart.
+    model.fingerprint = f"{model.fingerprint}-{dtype}"
+    return model
 
 
 def _load_script(reference: str, settings: Settings) -> Model:
