@@ -82,7 +82,9 @@ def _words(vocabulary: Mapping[str, Any], kinds: Iterable[str]) -> set[str]:
 
 def _singular(word: str, known: Iterable[str]) -> str | None:
     known = set(known)
-    return next((form for form in (word, word.removesuffix("s"), word.removesuffix("es")) if form in known), None)
+    return next(
+        (form for form in (word, word.removesuffix("s"), word.removesuffix("es")) if form in known), None
+    )
 
 
 def _tidy(named: Iterable[Any]) -> list[str]:
