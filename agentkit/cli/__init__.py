@@ -1,1 +1,1 @@
-"""To be filled."""
+"""The command line: one file a command; heavy imports happen inside the commands."""

@@ -50,8 +50,11 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """Return the folder of an earlier run, mended where a kill tore its last lines."""
+    def open(cls, path: Path, *, mend: bool = True) -> RunFolder:
+        """Return the folder of an earlier run, mended where a kill tore its last lines.
+
+        Without ``mend`` nothing is written, so that a run in progress can be looked at.
+        """
         head = path / "run.json"
         if not head.is_file():
             raise UsageError(f"{path} is not a run folder (no run.json)")
@@ -69,8 +72,9 @@ class RunFolder:
             folder = cls(path, RunInfo.model_validate(data))
         except ValidationError as error:
             raise RunError(f"{head} does not describe a run: {error.errors()[0]['msg']}") from error
-        for name in (EVENTS, CALLS, JOURNAL):
-            folder._mend(path / name)
+        if mend:
+            for name in (EVENTS, CALLS, JOURNAL):
+                folder._mend(path / name)
         return folder
 
     def save(self) -> None:
@@ -150,7 +154,7 @@ def runs_under(root: Path) -> Iterator[RunFolder]:
     )
     for head in heads:
         try:
-            yield RunFolder.open(head.parent)
+            yield RunFolder.open(head.parent, mend=False)
         except (RunError, UsageError):
             continue
 

@@ -57,6 +57,7 @@ class GraphAgent(abc.ABC):
     ``cast`` shares loaded models between agents. ``answers`` are asked in turn when the agent has a question; when none can tell, the run pauses and the
     result says ``needs_input``. ``checkpointer`` and ``store`` are the caller's own, else each run keeps its
     checkpoint in its folder. ``hooks`` are called after every step with the node's name and its update.
+    ``last_run`` is the folder of the run in progress, or of the last one.
     """
 
     kind: ClassVar[str]
@@ -82,6 +83,7 @@ class GraphAgent(abc.ABC):
         self.checkpointer, self.store, self.hooks = checkpointer, store, list(hooks)
         self.listeners: list[Listener] = []
         self.control = Control()
+        self.last_run: Path | None = None
         self._detached: dict[str, Context] = {}
         self._graph: CompiledStateGraph | None = None
 
@@ -222,6 +224,7 @@ class GraphAgent(abc.ABC):
             limits = limits.model_copy(update={"seconds": None})
         budget = Budget(limits, used=used, scopes=run.step_scopes() if used else ())
         context = self.make_context(run, budget)
+        self.last_run = run.folder.path
         run.listeners.extend(self.listeners)
         first = RunStarted(agent=self.kind, task=run.info.task, models=self.cast.references())
         run.emit(first if run.attempt == 1 or run.replaying else RunResumed(attempt=run.attempt))

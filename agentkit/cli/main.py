@@ -1,0 +1,91 @@
+"""``agentkit``: the command line. Exit codes: 0 done, 2 usage, 3 needs input, 4 budget, 5 failed, 130 interrupted."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from ..version import VERSION
+from .ask import ask
+from .chat import chat
+from .demo_command import demo
+from .doctor import doctor
+from .evaluate import bench, evaluate
+from .exits import FAILED, INTERRUPTED
+from .flags import with_flags
+from .models import models
+from .replay import replay
+from .report import report
+from .resume import resume
+from .run import run
+from .runs import runs
+from .schema import schema
+from .terminal import complain
+from .web import web
+
+app = typer.Typer(
+    name="agentkit",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Multimodal agents: see, act, ask, remember.",
+)
+COMMANDS = {
+    "ask": ask,
+    "web": web,
+    "chat": chat,
+    "run": run,
+    "resume": resume,
+    "replay": replay,
+    "report": report,
+    "runs": runs,
+    "models": models,
+    "doctor": doctor,
+    "schema": schema,
+    "demo": demo,
+    "eval": evaluate,
+    "bench": bench,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(with_flags(command))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"agentkit {VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Multimodal agents: see, act, ask, remember."""
+
+
+def main() -> None:
+    """Run the command line of this process and leave with its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        # The last line of defence: a defect of agentkit is reported as one, and not swallowed.
+        if "--debug" in sys.argv or os.environ.get("AGENTKIT_DEBUG"):
+            traceback.print_exc()
+        else:
+            complain(f"{type(error).__name__}: {error} (a defect of agentkit; --debug shows where)")
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""``agentkit resume``: go on with a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .flags import Flags
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    answer: Annotated[str | None, typer.Option("--answer", help="The answer to its question.")] = None,
+    *,
+    flags: Flags,
+) -> None:
+    """Go on with a paused, interrupted or killed run, with larger limits if they are given."""
+    from ..errors import UsageError
+    from ..runs.folder import RunFolder
+    from .kinds import recorded_models, remake
+    from .running import finish, run_agent
+    from .terminal import note
+
+    folder = RunFolder.open(run)
+    result = folder.info.result
+    if result is not None and result.status == "done":
+        if answer is not None:
+            raise UsageError(f"{run} is done: there is no question to answer")
+        note("this run is done already")
+        finish(result, flags)
+        return
+    if answer is not None and (result is None or result.question is None):
+        raise UsageError(f"{run} has no open question", mend=f"agentkit resume {run}")
+    if flags.limits():
+        folder.info.budget |= flags.limits()
+        folder.save()
+    settings = flags.settings(**recorded_models(folder.info))
+    agent = remake(folder.info, settings, flags.answerers())
+    finish(run_agent(agent, lambda: agent.aresume(run, answer), flags), flags)

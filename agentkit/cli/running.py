@@ -1,0 +1,110 @@
+"""Runs an agent for a command: progress, Ctrl-C, the result, the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from rich.text import Text
+
+from ..contracts.result import Evidence, Result, Usage
+from .exits import INTERRUPTED, code_of
+from .flags import Flags
+from .progress import box_text, progress
+from .terminal import complain, note, out, plain, print_json, show, show_question
+
+if TYPE_CHECKING:
+    from ..runtime.agent import GraphAgent
+
+T = TypeVar("T")
+
+
+def run_agent(agent: GraphAgent, start: Callable[[], Awaitable[Result]], flags: Flags) -> Result:
+    """Run an agent with progress lines; an interrupted run says how to go on with it."""
+    agent.listeners.append(progress())
+
+    async def work() -> Result:
+        try:
+            return await start()
+        except asyncio.CancelledError:
+            if agent.last_run is not None:
+                note(f"interrupted; go on with: {resume_command(str(agent.last_run))}", "yellow")
+            raise
+        finally:
+            await agent.aclose()
+
+    return wait_for(work())
+
+
+def wait_for(work: Any) -> Any:
+    """Run a coroutine to its end. Ctrl-C cancels it, lets it tidy up, and leaves at once."""
+    runner = asyncio.Runner()
+    try:
+        result = runner.run(work)
+    except KeyboardInterrupt:
+        # A model that computes in a thread can't be stopped; waiting for it is not what Ctrl-C asks for.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    except BaseException:
+        runner.close()
+        raise
+    runner.close()
+    return result
+
+
+def resume_command(run: str, answer: str = "") -> str:
+    """Return the command that goes on with a run."""
+    return f"agentkit resume {shlex.quote(run)}" + (f" --answer {answer}" if answer else "")
+
+
+def finish(result: Result, flags: Flags) -> None:
+    """Print a result, and leave with its exit code."""
+    if flags.json:
+        print_json(result)
+    else:
+        show_result(result)
+    if result.status == "needs_input" and result.question is not None:
+        if not flags.json:
+            show_question(result.question)
+        note(f"answer with: {resume_command(result.run or 'RUN', 'TEXT')}", "yellow")
+    elif result.status == "budget" and result.run:
+        note(f"go on with a larger budget: {resume_command(result.run)} --max-steps N", "yellow")
+    elif result.status == "failed":
+        complain(result.error or "the run failed")
+        if result.run:
+            note(f"try again from there: {resume_command(result.run)}", "yellow")
+    if code := code_of(result):
+        raise typer.Exit(code)
+
+
+def show_result(result: Result) -> None:
+    """Print a result for people: the answer, what it rests on, what it took, where it is."""
+    if result.answer is not None:
+        out().print(Text(plain(result.answer), style="bold"))
+    show(*(f"  {evidence_line(item)}" for item in result.evidence))
+    steps = f"{result.steps} step" + ("s" if result.steps != 1 else "")
+    note(f"{result.status}: {steps}, {usage_line(result.usage)}", "dim")
+    if result.run:
+        note(f"run: {result.run}", "dim")
+
+
+def evidence_line(item: Evidence) -> str:
+    """Return one line about a piece of evidence."""
+    score = f" ({item.score:.2f})" if item.score is not None else ""
+    if item.kind == "region":
+        where = box_text(item.box) if item.box else "whole picture"
+        return f"{item.label or 'region'} at {where} of picture {(item.image or '')[:12]}{score}"
+    return f"{item.source}: {plain(item.text or '', 200)}{score}"
+
+
+def usage_line(usage: Usage) -> str:
+    """Return one line about what a run took; an unknown cost is said to be unknown."""
+    cost = "unknown cost" if usage.cost is None else f"${usage.cost:.4f}" if usage.cost else "$0"
+    tokens = f"{usage.input_tokens + usage.output_tokens} tokens"
+    return f"{usage.calls} model calls, {tokens}, {cost}, {usage.seconds:.1f} s"

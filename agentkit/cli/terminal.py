@@ -1,0 +1,113 @@
+"""What the terminal shows and asks. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.text import Text
+
+from ..contracts.result import Question, Result
+
+# Page text and replies are printed; what would move the cursor or recolour the terminal is not.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def out() -> Console:
+    """Return standard output."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Return standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def plain(text: str, limit: int | None = None) -> str:
+    """Return text that is safe to print: one line when ``limit`` is set, without control characters."""
+    text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    if limit is None:
+        return text
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def note(text: str, style: str = "") -> None:
+    """Print a line on standard error."""
+    err().print(Text(plain(text), style=style))
+
+
+def complain(text: str) -> None:
+    """Print an error on standard error."""
+    err().print(Text.assemble(("error: ", "bold red"), plain(text)))
+
+
+def show(*lines: str | Text) -> None:
+    """Print lines on standard output."""
+    console = out()
+    for line in lines:
+        console.print(line if isinstance(line, Text) else Text(plain(line)))
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON value, alone on standard output. A result leaves out what is only sometimes there."""
+    if isinstance(data, Result):
+        data = result_json(data)
+    elif isinstance(data, BaseModel):
+        data = data.model_dump(mode="json")
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """Return a result as JSON data, without ``error`` and ``output`` when there are none."""
+    data = result.model_dump(mode="json")
+    return {key: value for key, value in data.items() if value is not None or key not in ("error", "output")}
+
+
+def show_question(question: Question) -> None:
+    """Print a question with its reason and its choices on standard error."""
+    console = err()
+    console.print(Text.assemble(("? ", "bold yellow"), (plain(question.text), "bold")))
+    if question.why:
+        console.print(Text("  " + plain(question.why), style="dim"))
+    for number, choice in enumerate(question.choices, start=1):
+        console.print(Text(f"  {number}. {plain(choice, 200)}"))
+
+
+def chosen(question: Question, typed: str) -> str | None:
+    """Return what a typed line means: the number of a choice, free text, or None for an empty line."""
+    typed = typed.strip()
+    if typed.isdecimal() and 1 <= int(typed) <= len(question.choices):
+        return question.choices[int(typed) - 1]
+    return typed or None
+
+
+class TerminalAnswerer:
+    """Asks the person at the terminal. An empty line or the end of input leaves the question open."""
+
+    name = "terminal"
+
+    async def answer(self, question: Question) -> str | None:
+        show_question(question)
+        err().print(Text("> ", style="bold yellow"), end="")
+        return chosen(question, await read_line())
+
+
+async def read_line() -> str:
+    """Return the next line of standard input, ``""`` at its end; Ctrl-C cancels the waiting."""
+    # A blocking input() in a thread could not be cancelled, and one in the loop would swallow Ctrl-C.
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    descriptor = sys.stdin.fileno()
+    loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)
+    return sys.stdin.readline()
