@@ -1,1 +1,1 @@
-"""agentkit.evals"""
+"""Evaluations: benchmarks, runners, intervals, the scene generator, and the training of mini."""

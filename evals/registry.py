@@ -1,0 +1,9 @@
+"""Evaluations and benchmarks by name: what ``agentkit eval`` and ``agentkit bench`` run.
+
+Each is ``module:function``, a function of ``(settings, out)`` that returns an ``Evaluation`` (or an awaitable one).
+"""
+
+from __future__ import annotations
+
+EVALS: dict[str, str] = {}
+BENCHES: dict[str, str] = {}
