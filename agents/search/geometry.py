@@ -5,6 +5,7 @@ Boxes are (left, top, right, bottom) in pixels of the original. Everything here 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from agentkit.content import Box
@@ -37,7 +38,7 @@ def split(box: Box) -> list[Box]:
 def _cuts(start: float, end: float, count: int) -> list[tuple[float, float]]:
     stride = (end - start) // count
     edges = [start + stride * i for i in range(count)] + [end]
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def view(box: Box, size: tuple[int, int], *, margin: float = 1.0, square: bool = False) -> Box:

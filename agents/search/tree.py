@@ -160,7 +160,7 @@ class FocusTree:
         """Return the event that reports a visited node."""
         return Looked(
             image=self.image,
-            box=tuple(node.box),
+            box=(node.box.left, node.box.top, node.box.right, node.box.bottom),
             about=node.about,
             node=node.id,
             above=node.parent,

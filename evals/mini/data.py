@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
 from transformers import PreTrainedTokenizerFast
 
 from ..scenes import Question, Scene, ask, crop_scene
 from ..scenes.scene import CROP, Box
 from ..scenes.vocabulary import COLOURS, GLYPHS, HOSTS, SHAPES
-from .model import IMAGE_TOKENS
+from .model import GRID, IMAGE_TOKENS
 from .tokenizer import BINS
 
-GRID = 8
 CELL = CROP / GRID
 IGNORE = -100
 QUESTION_TOKENS = 120  # room for the packed questions of one picture
@@ -125,23 +122,15 @@ class Packer:
         return rows, bins
 
 
-class SceneBatches(IterableDataset):
-    """Endless batches; batch n is made from the seeds of batch n alone, so a run can resume anywhere."""
+class Batches:
+    """Batch n is made from the seeds of batch n alone, so that a run can resume anywhere."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, size: int, first: int = 0) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, size: int) -> None:
         self.packer = Packer(tokenizer)
         self.size = size
-        self.first = first
-
-    def __iter__(self) -> Iterator[Batch]:
-        torch.set_num_threads(1)
-        number = self.first
-        while True:
-            yield self.batch(number)
-            number += 1
 
     def batch(self, number: int) -> Batch:
-        """Batch `number`, from seeds FIRST_TRAINING_SEED + number * size and on."""
+        """Batch `number`: scenes of the seeds FIRST_TRAINING_SEED + number * size and on."""
         images, rows, bins, cells, places = [], [], [], [], []
         for index in range(self.size):
             rng = np.random.default_rng(FIRST_TRAINING_SEED + number * self.size + index)

@@ -37,7 +37,8 @@ def build_processor() -> LlavaProcessor:
         image_processor=images,
         tokenizer=build_tokenizer(),
         patch_size=16,
-        vision_feature_select_strategy="full",
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
         chat_template=CHAT_TEMPLATE,
     )
 
@@ -49,6 +50,8 @@ def load_state(state: Path) -> tuple[LlavaForConditionalGeneration, int]:
     with torch.no_grad():
         for parameter, master in zip(model.parameters(), saved["master"], strict=False):
             parameter.copy_(master)
+        for name, buffer in model.named_buffers():
+            buffer.copy_(saved["buffers"][name])
     return model.eval(), int(saved["step"])
 
 

@@ -5,35 +5,47 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from transformers import (
-    FocalNetConfig,
+    DPTConfig,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedTokenizerFast,
+    ResNetConfig,
 )
 
 from ..scenes.vocabulary import COLOURS, GLYPHS, HOSTS, SHAPES
 from .tokenizer import BINS
 
 WIDTH = 256
-IMAGE_TOKENS = 64
+GRID = 8
+IMAGE_TOKENS = GRID * GRID
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
-    """An untrained `mini`: Llava of a FocalNet tower (8 x 8 tokens of a 128 px picture) and a small Llama."""
-    vision = FocalNetConfig(
-        image_size=128,
-        patch_size=4,
-        embed_dim=64,
-        use_conv_embed=True,
+    """An untrained `mini`, of standard classes: Llava over a hybrid DPT tower and a small Llama.
+
+    The tower is a convolutional stem (ResNet, 128 px to 8 x 8 cells) and three transformer blocks with
+    position embeddings; Llava's "default" selection drops the tower's class token, so 64 tokens remain.
+    """
+    stem = ResNetConfig(
+        embedding_size=32,
         hidden_sizes=[64, 128, 256],
-        depths=[2, 2, 4],
-        focal_levels=[2, 2, 2],
-        focal_windows=[3, 3, 3],
-        mlp_ratio=2.0,
-        drop_path_rate=0.0,
+        depths=[2, 2, 1],
+        layer_type="basic",
+        out_features=["stage1", "stage2", "stage3"],
     )
-    vision.hidden_size = 256  # Llava's projector reads this name
+    vision = DPTConfig(
+        is_hybrid=True,
+        backbone_config=stem.to_dict(),
+        backbone_featmap_shape=[1, 256, GRID, GRID],
+        hidden_size=WIDTH,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=640,
+        image_size=128,
+        patch_size=16,
+        layer_norm_eps=1e-5,
+    )
     text = LlamaConfig(
         vocab_size=(len(tokenizer) + 7) // 8 * 8,
         hidden_size=WIDTH,
@@ -52,11 +64,31 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
         text_config=text,
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=IMAGE_TOKENS,
-        vision_feature_select_strategy="full",
+        vision_feature_select_strategy="default",
         vision_feature_layer=-1,
         tie_word_embeddings=True,
     )
-    return LlavaForConditionalGeneration(config)
+    model = LlavaForConditionalGeneration(config)
+    _start_places(model, tokenizer.convert_tokens_to_ids("<loc00>"))
+    return model
+
+
+def _waves(positions: Tensor, width: int) -> Tensor:
+    """Sines and cosines of positions in 0..1 at `width` / 2 frequencies: near places look alike."""
+    frequencies = torch.pi * 1.25 ** torch.arange(width // 2).remainder(16)
+    angles = positions[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def _start_places(model: LlavaForConditionalGeneration, first: int) -> None:
+    """Starts cells and location words from waves, so that geometry need not be found from noise."""
+    with torch.no_grad():
+        middles = (torch.arange(GRID) + 0.5) / GRID
+        grid = model.model.vision_tower.embeddings.position_embeddings[0, 1:].view(GRID, GRID, WIDTH)
+        grid[..., : WIDTH // 2] += 0.3 * _waves(middles, WIDTH // 2)[None, :, :]
+        grid[..., WIDTH // 2 :] += 0.3 * _waves(middles, WIDTH // 2)[:, None, :]
+        words = model.get_input_embeddings().weight[first : first + BINS]
+        words += 0.03 * _waves((torch.arange(BINS) + 0.5) / BINS, WIDTH)
 
 
 class DenseHeads(nn.Module):

@@ -17,10 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
-from .data import FIRST_TRAINING_SEED, IGNORE, IMAGE_TOKENS, Batch, SceneBatches
+from .data import FIRST_TRAINING_SEED, IGNORE, IMAGE_TOKENS, Batch, Batches
 from .model import DenseHeads, build_model, soft_bins
 from .tokenizer import BINS, build_tokenizer
 
@@ -74,6 +73,9 @@ class Trainer:
         self.master = [nn.Parameter(p.detach().clone()) for p in self.parameters]
         self.model.bfloat16()
         self.heads.bfloat16()
+        for module in self.model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.float()  # running means need the precision
         matrices = [p for p in self.master if p.ndim > 1]
         vectors = [p for p in self.master if p.ndim <= 1]
         groups = [
@@ -88,7 +90,7 @@ class Trainer:
     def features(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, 128, 128] -> what the decoder gets, [B, 64, W]."""
         pixels = (images.bfloat16() / 127.5) - 1.0
-        hidden = self.tower(pixels, output_hidden_states=True).hidden_states[-1]
+        hidden = self.tower(pixels, output_hidden_states=True).hidden_states[-1][:, 1:]
         return self.model.model.multi_modal_projector(hidden)
 
     def dense_loss(self, features: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -176,6 +178,7 @@ class Trainer:
             "step": self.step,
             "master": [p.detach() for p in self.master],
             "optimiser": self.optimiser.state_dict(),
+            "buffers": dict(self.model.named_buffers()),
         }
         torch.save(state, folder / "state.tmp")
         (folder / "state.tmp").replace(folder / "state.pt")
@@ -188,6 +191,8 @@ class Trainer:
             for master, saved in zip(self.master, state["master"], strict=True):
                 master.copy_(saved)
             torch._foreach_copy_(self.parameters, self.master)
+            for name, buffer in self.model.named_buffers():
+                buffer.copy_(state["buffers"][name])
         self.optimiser.load_state_dict(state["optimiser"])
 
 
@@ -205,7 +210,7 @@ def run(recipe: Recipe, folder: Path, resume: bool, compiled: bool, save_every: 
         trainer.load(folder)
     if compiled:
         compile_parts(trainer)
-    source = SceneBatches(trainer.tokenizer, recipe.batch, trainer.step)
+    source = Batches(trainer.tokenizer, recipe.batch, trainer.step)
     loader = DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=4)
     sums: dict[str, list[float]] = {}
     started, images = time.monotonic(), 0

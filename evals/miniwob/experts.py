@@ -137,7 +137,9 @@ def choose_in_list(task: str, snapshot: Snapshot, done: Sequence[str]) -> str | 
 
 def check_boxes(task: str, snapshot: Snapshot, done: Sequence[str]) -> str | None:
     """Check every box that the task names, then submit."""
-    named = [name.strip() for name in re.sub(r" and click Submit.*", "", task).removeprefix("Select ").split(",")]
+    named = [
+        name.strip() for name in re.sub(r" and click Submit.*", "", task).removeprefix("Select ").split(",")
+    ]
     for element in snapshot.elements:
         if element.role == "checkbox" and element.name in named and "checked" not in element.states:
             return f"check {name_of(snapshot, element)}"
@@ -161,7 +163,9 @@ def expand(task: str, snapshot: Snapshot, done: Sequence[str]) -> str | None:
 def _button(snapshot: Snapshot) -> str | None:
     buttons = [e for e in snapshot.elements if e.role == "button"]
     wanted = ("submit", "login", "ok", "go!", "search")
-    found = next((e for name in wanted for e in buttons if e.name.lower() == name), buttons[-1] if buttons else None)
+    found = next(
+        (e for name in wanted for e in buttons if e.name.lower() == name), buttons[-1] if buttons else None
+    )
     return f"click {name_of(snapshot, found)}" if found else _click(snapshot, "Submit")
 
 

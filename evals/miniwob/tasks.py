@@ -5,8 +5,7 @@ from __future__ import annotations
 from agentkit.errors import UsageError
 
 # 48 tasks that Synapse's memory has exemplars for.
-DEMONSTRATED: tuple[str, ...] = tuple(
-    """
+_DEMONSTRATED = """
     book-flight choose-date click-button click-button-sequence click-checkboxes-large click-checkboxes-soft
     click-collapsible click-collapsible-2 click-color click-dialog click-dialog-2 click-link click-menu click-pie
     click-scroll-list click-shades click-shape click-tab click-tab-2 click-widget copy-paste-2 count-shape
@@ -14,32 +13,29 @@ DEMONSTRATED: tuple[str, ...] = tuple(
     grid-coordinate guess-number identify-shape login-user-popup multi-layouts navigate-tree read-table
     search-engine simple-algebra social-media social-media-all social-media-some terminal text-transform
     tic-tac-toe use-autocomplete use-slider use-spinner
-    """.split()
-)
+"""
 
 # 16 tasks without exemplars: these are never demonstrated.
-UNDEMONSTRATED: tuple[str, ...] = tuple(
-    """
+_UNDEMONSTRATED = """
     choose-list click-checkboxes click-checkboxes-transfer click-option click-tab-2-hard click-test click-test-2
     copy-paste email-inbox email-inbox-forward-nl email-inbox-forward-nl-turk enter-text login-user
     multi-orderings simple-arithmetic unicode-test
-    """.split()
-)
+"""
 
+DEMONSTRATED: tuple[str, ...] = tuple(_DEMONSTRATED.split())
+UNDEMONSTRATED: tuple[str, ...] = tuple(_UNDEMONSTRATED.split())
 ALL64: tuple[str, ...] = tuple(sorted(DEMONSTRATED + UNDEMONSTRATED))
 
 # Tasks that need more than clicking elements of the observation, typing words of the utterance and choosing
 # options, or whose value must be computed, counted, looked up or read from the page:
-_BEYOND: frozenset[str] = frozenset(
-    """
+_BEYOND = """
     book-flight click-pie copy-paste copy-paste-2 count-shape find-word guess-number identify-shape read-table
     simple-algebra simple-arithmetic terminal text-transform tic-tac-toe use-slider use-spinner
     click-collapsible-2 search-engine social-media-some grid-coordinate
-    """.split()
-)
+"""
 
 # Tasks that need only click, type and select, with values from the utterance.
-SIMPLE: tuple[str, ...] = tuple(name for name in ALL64 if name not in _BEYOND)
+SIMPLE: tuple[str, ...] = tuple(name for name in ALL64 if name not in _BEYOND.split())
 
 SUBSETS: dict[str, tuple[str, ...]] = {
     "all64": ALL64,

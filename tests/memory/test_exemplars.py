@@ -6,13 +6,13 @@ import json
 import time
 
 import pytest
-from agentkit.memory import Exemplar, ExemplarMemory, Step, remember_run, shipped
-from agentkit.memory.exemplar import Match
-from agentkit.memory.exemplars import default_folder, vote
 
 from agentkit.contracts.result import Result
 from agentkit.contracts.run import RunInfo
 from agentkit.errors import RunError, UsageError
+from agentkit.memory import Exemplar, ExemplarMemory, Step, remember_run, shipped
+from agentkit.memory.exemplar import Match
+from agentkit.memory.exemplars import default_folder, vote
 from agentkit.models.embed import load_embedder
 from agentkit.runs.folder import EVENTS, RunFolder
 

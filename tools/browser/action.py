@@ -12,12 +12,12 @@ from agentkit.errors import ToolError, UsageError
 from .snapshot import Element, Snapshot
 
 # On an element; the value is what to type, press or choose.
-ELEMENT_ACTIONS = frozenset(
-    "click dblclick hover focus fill type clear press check uncheck select_option drag_and_drop scroll".split()
+_ON_ELEMENTS = (
+    "click dblclick hover focus fill type clear press check uncheck select_option drag_and_drop scroll"
 )
-PAGE_ACTIONS = frozenset(
-    "press type scroll goto back forward reload wait click_at drag switch_tab close_tab answer_dialog".split()
-)
+_ON_PAGES = "press type scroll goto back forward reload wait click_at drag switch_tab close_tab answer_dialog"
+ELEMENT_ACTIONS = frozenset(_ON_ELEMENTS.split())
+PAGE_ACTIONS = frozenset(_ON_PAGES.split())
 NAMES = ELEMENT_ACTIONS | PAGE_ACTIONS
 
 

@@ -455,7 +455,18 @@ async def _watch(session: BrowserSession, page: Page) -> None:
 
 
 async def _open(session: BrowserSession, page: Page, url: str) -> None:
-    await page.goto(url, wait_until="commit", timeout=session.config.load_timeout * 1000)
+    from playwright.async_api import Error
+
+    mark = session.events.total
+    try:
+        await page.goto(url, wait_until="commit", timeout=session.config.load_timeout * 1000)
+    except Error as error:
+        await session.stop_loading()
+        await session.leave_blocked_page()
+        reasons = [e.text for e in session.events.since(mark) if e.kind in ("blocked", "navigation", "download")]
+        if any(e.kind == "download" for e in session.events.since(mark)):
+            return
+        raise ToolError(f"{url} did not open: {'; '.join(reasons) or first_line(error)}") from error
 
 
 async def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from agentkit.errors import UsageError
 
 # Second-level labels under which anybody can register ("example.co.uk").
-_SECOND_LEVEL = frozenset("ac co com edu gob gov gouv ltd me mil net nom nhs or org plc sch".split())
+_SECOND_LEVEL = "ac co com edu gob gov gouv ltd me mil net nom nhs or org plc sch"
 # Hosts that give every customer a subdomain: two customers are two sites.
-_SHARED = frozenset(
+_SHARED = (
     "github.io gitlab.io herokuapp.com vercel.app netlify.app pages.dev workers.dev web.app firebaseapp.com "
     "blogspot.com azurewebsites.net cloudfront.net amazonaws.com appspot.com onrender.com fly.dev "
-    "surge.sh glitch.me wordpress.com wixsite.com myshopify.com ngrok.io ngrok-free.app repl.co".split()
+    "surge.sh glitch.me wordpress.com wixsite.com myshopify.com ngrok.io ngrok-free.app repl.co"
 )
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -40,8 +40,8 @@ def site_of(host: str) -> str:
     if is_local(host):
         return host
     labels = host.split(".")
-    shared = any(host.endswith("." + suffix) for suffix in _SHARED)
-    country = len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    shared = any(host.endswith("." + suffix) for suffix in _SHARED.split())
+    country = len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL.split()
     return ".".join(labels[-3:] if shared or country else labels[-2:])
 
 

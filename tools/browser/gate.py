@@ -18,14 +18,18 @@ CHUNK = 64 * 1024
 
 
 class Gate:
-    """An HTTP proxy that asks ``allows(host, port)`` for every connection.
+    """An HTTP proxy that asks ``allows(host, port, method)`` for every connection.
 
-    ``on_blocked(host, port)`` is called for every refusal.
+    The method is ``CONNECT`` for https and websockets, whose content the gate does not see.
+
+    ``on_blocked(host, port)`` is called for every refusal, ``on_failed(host, port)`` for every host that does
+    not answer.
     """
 
-    def __init__(self, allows: Callable[[str, int], bool], on_blocked: Callable[[str, int], None]) -> None:
+    def __init__(self, allows: Callable[[str, int, str], bool], on_blocked: Callable[[str, int], None], on_failed: Callable[[str, int], None]) -> None:
         self._allows = allows
         self._on_blocked = on_blocked
+        self._on_failed = on_failed
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,14 +71,15 @@ class Gate:
             host, port = split.hostname or "", split.port or 80
         except ValueError:
             return await _refuse(writer, "400 Bad Request")
-        if not self._allows(host, port):
+        if not self._allows(host, port, method):
             self._on_blocked(host, port)
-            return await _refuse(writer, "403 Forbidden")
+            return await _refuse(writer, "403 Forbidden", fields)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 above_reader, above = await asyncio.open_connection(host, port, limit=HEAD_LIMIT)
         except (OSError, TimeoutError):
-            return await _refuse(writer, "502 Bad Gateway")
+            self._on_failed(host, port)
+            return await _refuse(writer, "502 Bad Gateway", fields)
         try:
             if method == "CONNECT":
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -157,6 +162,9 @@ async def _cancel(*tasks: asyncio.Future[object]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _refuse(writer: asyncio.StreamWriter, status: str) -> None:
-    writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+async def _refuse(writer: asyncio.StreamWriter, status: str, fields: bytes = b"") -> None:
+    # "No content" leaves the page where it is; a refused document would put an empty one in its place.
+    if b"upgrade-insecure-requests: 1" in fields.lower():
+        status = "204 No Content"
+    writer.write(f"HTTP/1.1 {status}\r\nConnection: close\r\n\r\n".encode())
     await writer.drain()

@@ -23,7 +23,17 @@ from .gate import Gate
 from .launch import launch, require_playwright
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, Dialog, Download, Frame, Page, Route
+    from playwright.async_api import (
+        Browser,
+        BrowserContext,
+        Dialog,
+        Download,
+        Frame,
+        Page,
+        Response,
+        Route,
+        WebSocketRoute,
+    )
 
 # Asked by the browser itself, not by a page: refused like everything else, but no news.
 _BROWSERS_OWN = frozenset(
@@ -88,7 +98,7 @@ class BrowserSession:
         self._context: BrowserContext | None = None
         self._crashed: set[Page] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._assets: set[tuple[str, int]] = set()
+        self._assets: set[tuple[str, int, str]] = set()
         self._blocked: set[str] = set()
         self._stack = AsyncExitStack()
 
@@ -101,7 +111,7 @@ class BrowserSession:
                 playwright = await stack.enter_async_context(async_playwright())
                 self._browser = await launch(playwright, headed=self.config.headed)
                 stack.push_async_callback(self._browser.close)
-            gate = await stack.enter_async_context(Gate(self._may_connect, self._on_refused))
+            gate = await stack.enter_async_context(Gate(self._may_connect, self._on_refused, self._on_failed))
             self._context = await self._open_context(self._browser, gate)
             stack.push_async_callback(self._context.close)
             await self._context.new_page()
@@ -134,9 +144,13 @@ class BrowserSession:
         context.set_default_timeout(self.config.action_timeout * 1000)
         await context.add_init_script(script=self._page_script())
         await context.route(self._elsewhere(), self._on_request_elsewhere)
+        if self.config.assets == "any":
+            # A tunnel to an asset's host would carry a secure websocket as well.
+            await context.route_web_socket(lambda url: not self.allow.allows_url(url), self._on_websocket_elsewhere)
         context.on("page", self._adopt)
         context.on("dialog", self._on_dialog)
         context.on("request", lambda request: self._inflight.add(request))
+        context.on("response", self._on_response)
         context.on("requestfinished", lambda request: self._inflight.discard(request))
         context.on("requestfailed", lambda request: self._inflight.discard(request))
         return context
@@ -172,19 +186,27 @@ class BrowserSession:
             and request.method in ("GET", "HEAD")
             and split.hostname
         ):
-            self._assets.add((split.hostname, split.port or (443 if split.scheme == "https" else 80)))
+            method = "CONNECT" if split.scheme == "https" else "GET"
+            self._assets.add((split.hostname, split.port or (443 if split.scheme == "https" else 80), method))
             return await route.continue_()
         self.blocked(split.hostname or split.scheme, "navigation" if navigation else request.resource_type)
         # "aborted" cancels a navigation and leaves the page; any other reason would show an error page.
         return await route.abort("aborted" if navigation else "blockedbyclient")
 
-    def _may_connect(self, host: str, port: int) -> bool:
-        return self.allow.allows(host, port) or (host, port) in self._assets
+    def _may_connect(self, host: str, port: int, method: str) -> bool:
+        return self.allow.allows(host, port) or (host, port, "GET" if method == "HEAD" else method) in self._assets
+
+    async def _on_websocket_elsewhere(self, route: WebSocketRoute) -> None:
+        self.blocked(urlsplit(route.url).hostname or "", "websocket")
+        await route.close()
 
     def _on_refused(self, host: str, port: int) -> None:
         if host in _BROWSERS_OWN:
             return
         self.blocked(host if port in (80, 443) else f"{host}:{port}", "connection")
+
+    def _on_failed(self, host: str, port: int) -> None:
+        self.events.add("navigation", f"no connection to {host}:{port}", host=host)
 
     def blocked(self, host: str, what: str) -> None:
         """Record a refused request; a host's sub-resources once, every refused navigation."""
@@ -277,6 +299,11 @@ class BrowserSession:
         if frame.parent_frame is None and frame.page is self._page:
             self.navigated = True
 
+    def _on_response(self, response: Response) -> None:
+        request = response.request
+        if response.status >= 400 and request.is_navigation_request() and request.frame.parent_frame is None:
+            self.events.add("navigation", f"HTTP {response.status}", status=response.status)
+
     def _on_crash(self, page: Page) -> None:
         self._crashed.add(page)
         self.events.add("crash", f"the tab at {page.url} crashed", url=page.url)
@@ -295,6 +322,15 @@ class BrowserSession:
     def pending(self) -> bool:
         """Say whether requests of the current action are still under way."""
         return bool(self._inflight - self._begun)
+
+    async def stop_loading(self) -> None:
+        """Give up a navigation that does not come, so that the page from before can be used again."""
+        page = self.active
+        if page is None or page.is_closed() or page in self._crashed:
+            return
+        cdp = await self.context.new_cdp_session(page)
+        await self._bounded(cdp.send("Page.stopLoading"))
+        await cdp.detach()
 
     async def leave_blocked_page(self) -> None:
         """Go back when the active tab ended on an error page or, by a redirect, outside the allow-list."""

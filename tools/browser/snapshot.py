@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHARS_PER_TOKEN = 4
 MAX_FRAMES = 20
+_NOWHERE = Box(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Element:
     value: str | None = None
     states: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    box: Box = Box(0, 0, 0, 0)
+    box: Box = _NOWHERE
     in_view: bool = True
     href: str = ""
     form: str = ""

@@ -1,10 +1,11 @@
-"""The conformance suite over every implementation that needs no weights (local models have their own tests)."""
+"""The conformance suite over every implementation (local models have more tests of their own)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,17 @@ from conformance import CHECKS, follows_a_schema, scores
 from server import Server, follow_schema, serving, status
 
 from agentkit.config import ModelSettings, RequestSettings
-from agentkit.models import Model
+from agentkit.errors import MissingExtra, ModelError
+from agentkit.models import Model, load_model
 from agentkit.models.cache import CachedModel, ReplyStore
 from agentkit.models.fallback import FallbackModel
 from agentkit.models.openai_api import Endpoint, OpenAIModel
 from agentkit.models.retry import RetryPolicy
 from agentkit.models.script import ScriptModel
 
-IMPLEMENTATIONS = ["script", "openai", "openai-without-extras", "cached", "fallback"]
+# Embedded models join where their weights are installed.
+LOCAL = ["smollm2", "mini"]
+IMPLEMENTATIONS = ["script", "openai", "openai-without-extras", "cached", "fallback", *LOCAL]
 
 
 def script_for(check: object) -> list[dict[str, object]]:
@@ -36,9 +40,26 @@ def served(server: Server, **declared: object) -> OpenAIModel:
     return OpenAIModel(endpoint, settings, RequestSettings.model_validate({}), RetryPolicy(retries=0))
 
 
+@pytest.fixture(scope="session")
+def local() -> Callable[[str], Model]:
+    """Loads a local model once."""
+
+    @cache
+    def load(reference: str) -> Model:
+        try:
+            return load_model(reference)
+        except (MissingExtra, ModelError) as error:
+            pytest.skip(str(error))
+
+    return load
+
+
 @pytest.fixture
 async def model(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Model]:
     kind, check = request.param
+    if kind in LOCAL:
+        yield request.getfixturevalue("local")(kind)
+        return
     with ExitStack() as stack:
         if kind == "script":
             file = tmp_path / "script.jsonl"
