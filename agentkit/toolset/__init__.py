@@ -4,7 +4,7 @@ from .agents import AgentTool, agent_tool
 from .approve import ApprovalPolicy
 from .base import Approval, EffectKind, Tool, ToolWrapper
 from .context import ToolContext
-from .function import FunctionTool, tool
+from .function import FunctionTool, explain, tool
 from .langchain import from_langchain
 from .outcome import outcome_data, outcome_parts
 from .perform import perform
@@ -22,6 +22,7 @@ __all__ = [
     "Toolset",
     "agent_tool",
     "as_tool",
+    "explain",
     "from_langchain",
     "outcome_data",
     "outcome_parts",

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
     create_model,
@@ -76,9 +77,10 @@ def arguments_of(
     return create_model(f"{name}_arguments", __base__=ArgumentsBase, **fields), injected
 
 
-def plain_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a model's JSON Schema without the titles that only cost tokens."""
-    return _without_titles(model.model_json_schema())
+def plain_schema(kind: type[BaseModel] | TypeAdapter[Any]) -> dict[str, Any]:
+    """Return a type's JSON Schema without the titles that only cost tokens."""
+    schema = kind.json_schema() if isinstance(kind, TypeAdapter) else kind.model_json_schema()
+    return _without_titles(schema)
 
 
 def _is_context(annotation: Any) -> bool:
