@@ -11,17 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, multiprocessing, nn
 from torch.nn import functional
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from .data import FIRST_TRAINING_SEED, IGNORE, IMAGE_TOKENS, Batch, Batches
 from .model import DenseHeads, build_model, soft_bins
 from .tokenizer import BINS, build_tokenizer
+
+LOG_EVERY, SAVE_EVERY = 50, 250
 
 
 @dataclass(frozen=True)
@@ -161,16 +163,32 @@ class Trainer:
         return report
 
     def update(self) -> None:
-        """Moves gradients to the master weights, steps, and copies the result back."""
-        for weight, master in zip(self.parameters, self.master, strict=True):
-            master.grad = None if weight.grad is None else weight.grad.float()
+        """Averages gradients over the processes, steps the master weights, and copies them back."""
+        blank = [weight.grad is None for weight in self.parameters]
+        flat = torch.cat(
+            [
+                (torch.zeros_like(w) if empty else w.grad).flatten().float()
+                for w, empty in zip(self.parameters, blank, strict=True)
+            ]
+        )
+        if distributed.is_initialized():
+            distributed.all_reduce(flat)
+            flat /= distributed.get_world_size()
+        pieces = flat.split([w.numel() for w in self.parameters])
+        for weight, master, piece in zip(self.parameters, self.master, pieces, strict=True):
+            master.grad = piece.view_as(master)
             weight.grad = None
         nn.utils.clip_grad_norm_(self.master, 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate_at(self.step)
         self.optimiser.step()
+        self.publish()
+
+    def publish(self) -> None:
+        """Copies the master weights to the model."""
         with torch.no_grad():
-            torch._foreach_copy_(self.parameters, self.master)
+            for weight, master in zip(self.parameters, self.master, strict=True):
+                weight.copy_(master)
 
     def save(self, folder: Path) -> None:
         """Writes DIR/state.pt; a crash while writing leaves the last one."""
@@ -190,56 +208,70 @@ class Trainer:
         with torch.no_grad():
             for master, saved in zip(self.master, state["master"], strict=True):
                 master.copy_(saved)
-            torch._foreach_copy_(self.parameters, self.master)
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(state["buffers"][name])
+        self.publish()
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def compile_parts(trainer: Trainer) -> None:
-    """Compiles tower and decoder: about a third faster, after a minute; needs a C++ compiler."""
-    trainer.tower = torch.compile(trainer.tower)
-    trainer.language = torch.compile(trainer.language)
+def run(recipe: Recipe, folder: Path, resume: bool = False, processes: int = 1) -> None:
+    """Trains to the end of the recipe, logging to DIR/log.jsonl and saving to DIR/state.pt.
 
-
-def run(recipe: Recipe, folder: Path, resume: bool, compiled: bool, save_every: int = 250) -> None:
-    """Trains to the end of the recipe, logging to DIR/log.jsonl."""
+    Each process has one thread and its share of every batch; gradients are averaged. On a shared
+    machine this keeps going where one process of several threads would wait for its slowest thread.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if processes == 1:
+        _work(0, recipe, folder, resume, 1)
+        return
+    (folder / "meeting").unlink(missing_ok=True)
+    multiprocessing.spawn(_work, (recipe, folder, resume, processes), nprocs=processes)
+
+
+def _work(rank: int, recipe: Recipe, folder: Path, resume: bool, processes: int) -> None:
+    torch.set_num_threads(1)
+    if processes > 1:
+        meeting = f"file://{folder.resolve() / 'meeting'}"
+        distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=processes)
     trainer = Trainer(recipe)
     if resume and (folder / "state.pt").exists():
         trainer.load(folder)
-    if compiled:
-        compile_parts(trainer)
-    source = Batches(trainer.tokenizer, recipe.batch, trainer.step)
-    loader = DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=4)
+    source = Batches(trainer.tokenizer, recipe.batch // processes)
     sums: dict[str, list[float]] = {}
-    started, images = time.monotonic(), 0
-    for batch in loader:
-        if trainer.step >= trainer.recipe.steps:
-            break
-        for name, value in trainer.train_step(batch).items():
+    started = time.monotonic()
+    while trainer.step < trainer.recipe.steps:
+        report = trainer.train_step(source.batch(trainer.step * processes + rank))
+        for name, value in report.items():
             sums.setdefault(name, []).append(value)
-        images += recipe.batch
-        if trainer.step % 50 == 0:
-            line = {"step": trainer.step, "rate": trainer.recipe.rate_at(trainer.step)}
-            line |= {name: round(sum(v) / len(v), 4) for name, v in sums.items()}
-            line["images_per_second"] = round(images / (time.monotonic() - started), 1)
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
-            sums, started, images = {}, time.monotonic(), 0
+        if trainer.step % LOG_EVERY == 0:
+            if rank == 0:
+                _log(trainer, folder, sums, LOG_EVERY * recipe.batch / (time.monotonic() - started))
+            sums, started = {}, time.monotonic()
             trainer.recipe = _retimed(trainer.recipe, folder)
-        if trainer.step % save_every == 0:
+        if rank == 0 and trainer.step % SAVE_EVERY == 0:
             trainer.save(folder)
-    trainer.save(folder)
+    if rank == 0:
+        trainer.save(folder)
+    if processes > 1:
+        distributed.destroy_process_group()
+
+
+def _log(trainer: Trainer, folder: Path, sums: dict[str, list[float]], pace: float) -> None:
+    line = {"step": trainer.step, "rate": round(trainer.recipe.rate_at(trainer.step), 6)}
+    line |= {name: round(sum(v) / len(v), 4) for name, v in sums.items()}
+    line["images_per_second"] = round(pace, 1)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    print(json.dumps(line), flush=True)
 
 
 def _retimed(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with the total that somebody wrote into DIR/total_steps meanwhile."""
+    """The recipe with the total that somebody wrote into DIR/total_steps meanwhile, the same in all processes."""
     file = folder / "total_steps"
-    if not file.exists():
-        return recipe
-    return Recipe(**{**recipe.__dict__, "steps": int(file.read_text())})
+    total = torch.tensor(int(file.read_text()) if file.exists() else recipe.steps)
+    if distributed.is_initialized():
+        distributed.broadcast(total, 0)
+    return replace(recipe, steps=int(total))
 
 
 def main() -> None:
@@ -248,12 +280,10 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="continue from the state in --out")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed, help=f"added to {FIRST_TRAINING_SEED}")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; faster")
+    parser.add_argument("--processes", type=int, default=2, help="one thread each")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
-    run(recipe, arguments.out, arguments.resume, arguments.compile)
+    run(recipe, arguments.out, arguments.resume, arguments.processes)
 
 
 if __name__ == "__main__":
