@@ -25,7 +25,8 @@ def _off(value: Any) -> Any:
 class RequestSettings(BaseModel):
     """How calls over the network wait and try again. Times are in seconds.
 
-    ``total`` bounds one call with all its retries; ``read`` is the longest silence of the server.
+    ``total`` bounds one call with all its retries; ``read`` is the longest silence of the server. ``parallel``: so
+    many calls of one batch are under way at a time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +35,7 @@ class RequestSettings(BaseModel):
     connect: float = Field(10.0, gt=0)
     read: float = Field(120.0, gt=0)
     total: float = Field(600.0, gt=0)
+    parallel: int = Field(8, ge=1)
 
 
 class ModelSettings(BaseModel):

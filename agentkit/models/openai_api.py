@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -131,6 +131,21 @@ class OpenAIModel(Model):
         if message.refusal:
             raise ModelError(f"{self.reference} refused: {message.refusal}", partial=message.content or "")
         return self._reply(request, _Heard.of(choice, message.tool_calls or [], answer), monotonic() - start)
+
+    async def _generate_each(self, requests: Sequence[Request]) -> list[Reply]:
+        gate = asyncio.Semaphore(self._times.parallel)
+
+        async def one(request: Request) -> Reply:
+            async with gate:
+                return await self._generate(request)
+
+        try:
+            # The first failure ends the others: their answers would be paid for and dropped.
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(request)) for request in requests]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+        return [task.result() for task in tasks]
 
     async def _stream(self, request: Request) -> AsyncIterator[Chunk]:
         from openai import BaseModel as Event
@@ -273,7 +288,7 @@ class OpenAIModel(Model):
         except openai.OpenAIError as error:
             message = f"{self.reference} failed: {self._scrub(error)}"
             raise ModelError(message, partial=partial()) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             message = f"{self.reference} answered something that is not JSON: {_short(str(error))}"
             raise ModelError(message, partial=partial()) from error
 
@@ -287,7 +302,7 @@ class OpenAIModel(Model):
     def _read(self, text: str) -> WireReply:
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             message = f"{self.reference} answered something that is not JSON: {_short(text)}"
             raise ModelError(message, mend="does the URL end in /v1?") from error
         return self._validate(data, "")

@@ -21,7 +21,7 @@ def parse_reply(text: str, schema: Mapping[str, Any], reference: str, finish: Fi
 
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         why = "was cut off by max_tokens" if finish == "length" else f"is not JSON: {error}"
         raise ModelError(f"the reply of {reference} {why}", partial=text) from error
     try:

@@ -179,7 +179,7 @@ def _read_call(call: WireToolCall, number: int) -> ToolCall:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"the arguments of the call of {name} are not JSON: {error}") from error
     if arguments is None:
         arguments = {}

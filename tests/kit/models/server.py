@@ -21,6 +21,7 @@ class Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.requests.append(body)
             server.headers.append({name.lower(): value for name, value in self.headers.items()})
+            server.asked.set()
             behave = server.plan.pop(0) if server.plan else server.default
         try:
             behave(self, body)
@@ -72,6 +73,7 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.lock = threading.Lock()
+        self.asked = threading.Event()
         self.released = threading.Event()
         self.http = Loopback(("127.0.0.1", 0), Handler)
         self.http.owner = self  # type: ignore[attr-defined]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from PIL import Image as Pillow
 from server import (
+    Handler,
     Server,
     completion,
     cut_body,
@@ -222,11 +225,18 @@ GARBAGE = {
     "empty body": raw(""),
     "wrong content type and bad": raw("ok", "text/plain"),
     "bad arguments": reply(None, [("look", '{"at": ')]),
+    "deeply nested arguments": reply(None, [("look", '{"a":' * 100_000)]),
     "arguments of another type": reply(None, [("look", "[1]")]),
     "call without a name": reply(None, [("", "{}")]),
     "refusal": raw(json.dumps(completion({"content": None, "refusal": "no way"}))),
     "filtered": reply("bad", finish="content_filter"),
     "cut body": cut_body,
+    "bytes that are not gzip": lambda handler, body: handler.send(200, b"abc", Content_Encoding="gzip"),
+    "bytes that are not text": lambda handler, body: handler.send(200, b"\xff\xfe\x00{"),
+    "no content": lambda handler, body: handler.send(204, b""),
+    "a redirect to itself": lambda handler, body: handler.send(307, b"", Location=handler.path),
+    "deeply nested": raw("[" * 200_000),
+    "a number of infinite size": raw('{"choices": 1e999}'),
 }
 
 
@@ -409,6 +419,46 @@ async def test_many_calls_at_once(server: Server) -> None:
     model = model_of(server)
     replies = await asyncio.gather(*(model.generate(ASK) for _ in range(20)))
     assert {heard.text for heard in replies} == {"hello there"}
+
+
+async def test_a_batch_keeps_its_order_and_its_limit(server: Server) -> None:
+    busy = most = 0
+    lock = threading.Lock()
+
+    def echo(handler: Handler, body: dict[str, Any]) -> None:
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.03)
+        with lock:
+            busy -= 1
+        reply(body["messages"][0]["content"])(handler, body)
+
+    server.default = echo
+    replies = await model_of(server, times={"parallel": 3}).generate_each(
+        [[Message.user(str(i))] for i in range(12)]
+    )
+    assert [heard.text for heard in replies] == [str(i) for i in range(12)]
+    assert 1 <= most <= 3
+
+
+async def test_one_failure_ends_a_batch(server: Server) -> None:
+    server.plan = [status(400, "bad")]
+    server.default = hang
+    with pytest.raises(ModelError, match="bad"):
+        await model_of(server).generate_each([ASK, ASK, ASK])
+
+
+async def test_a_cancelled_call_leaves_the_model_usable(server: Server) -> None:
+    server.plan = [hang]
+    model = model_of(server)
+    call = asyncio.create_task(model.generate(ASK))
+    await asyncio.to_thread(server.asked.wait, 10)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (await model.generate(ASK)).text == "hello there"
 
 
 async def listen(model: OpenAIModel, heard: list[str]) -> None:
