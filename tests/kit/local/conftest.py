@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +11,8 @@ from PIL import Image as Pillow
 from agentkit.content import Image, Message, Text
 from agentkit.models.local import LocalModel, load_local
 
-torch.set_num_threads(int(os.environ.get("AGENTKIT_THREADS", "2")))
+# Tiny matrices: more threads only wait for each other.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

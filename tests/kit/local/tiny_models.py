@@ -42,7 +42,9 @@ TEXT = {
     "eos_token_id": 2,
     "pad_token_id": 3,
 }
-TEXT_KINDS = ("llama", "qwen2", "mistral", "gemma", "qwen3")
+# The last two have layers that see a window of tokens only, shorter than the tests' prompts.
+TEXT_KINDS = ("llama", "qwen2", "mistral", "gemma", "qwen3", "mistral windowed", "gemma3_text windowed")
+WINDOW = {"sliding_window": 16}
 PICTURE_KINDS = ("llava", "qwen2_vl", "qwen2_5_vl", "smolvlm")
 
 
@@ -106,7 +108,8 @@ def text_config(kind: str, **changes: Any) -> Any:
     """Return the tiny text configuration of an architecture."""
     from transformers import AutoConfig
 
-    return AutoConfig.for_model(kind, **{**TEXT, **changes})
+    name, _, windowed = kind.partition(" ")
+    return AutoConfig.for_model(name, **{**TEXT, **(WINDOW if windowed else {}), **changes})
 
 
 def text_module(kind: str, **changes: Any) -> Any:
@@ -117,7 +120,7 @@ def text_module(kind: str, **changes: Any) -> Any:
     return _spread(AutoModelForCausalLM.from_config(text_config(kind, **changes)))
 
 
-def save_text(kind: str, folder: Path, tokenizer: Any | None = None, **changes: Any) -> Path:
+def save_text(kind: str, folder: Path, tokenizer: Any = None, **changes: Any) -> Path:
     """Save a tiny text model as a folder."""
     tokenizer = tokenizer or byte_level(["<|im_start|>"], CHATML)
     text_module(kind, **changes).save_pretrained(folder)
