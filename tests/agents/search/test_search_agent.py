@@ -1,0 +1,237 @@
+"""The visual search agent, whole runs over a model that knows the truth: answers, evidence, resume, budgets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agentkit.agents.search import FocusTree, VisualSearchAgent
+from agentkit.agents.search.targets import phrases, targets_of
+from agentkit.content import Box, Image
+from agentkit.contracts.event import Found, Looked
+from agentkit.contracts.result import Result
+from agentkit.contracts.runfile import BudgetLimits
+from agentkit.contracts.script import ScriptLine
+from agentkit.errors import ImageError, UsageError
+from agentkit.models.script import ScriptModel
+from PIL import Image as Pillow
+from search_oracle import CARD, Oracle, Thing, told
+
+SIZE = (2400, 1600)
+BOX = Box(1834, 1222, 1870, 1258)
+THINGS = [Thing("red triangle", BOX), Thing("blue circle", Box(300, 200, 345, 245))]
+QUESTION = "what colour is the triangle?"
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pictures") / "scene.png"
+    Pillow.new("RGB", SIZE, (90, 90, 90)).save(path)
+    return path
+
+
+async def ask(
+    model: Any, picture: Path, out: Path, question: str = QUESTION, *, options: Sequence[str] = (), **settings: Any
+) -> Result:
+    agent = VisualSearchAgent(model, **settings)
+    return await agent.arun(question, images=[picture], options=options, out=out)
+
+
+async def test_direct_cannot_see_it_and_search_can(picture: Path, tmp_path: Path) -> None:
+    direct = await ask(Oracle(THINGS), picture, tmp_path / "a", strategy="direct")
+    assert direct.answer == "not visible"
+    assert direct.evidence[0].box == (0, 0, *SIZE)
+    assert direct.usage.calls == 1
+    found = await ask(Oracle(THINGS), picture, tmp_path / "b")
+    assert found.status == "done"
+    assert found.answer == "red"
+    (region,) = found.evidence
+    assert region.image == Image.open(picture).sha256
+    assert Box(*(region.box or ())).iou(BOX) > 0.5
+    assert region.path[0] == (0, 0, *SIZE)
+    assert all(Box(*inner).clip(Box(*outer)) == Box(*inner) for outer, inner in zip(region.path, region.path[1:]))
+    assert isinstance(found.output, dict)
+    assert found.output["direct"]["text"] == "not visible"
+    assert found.output["found"][0]["target"] == "triangle"
+    assert found.output["missing"] == []
+
+
+async def test_the_full_scan_finds_it_too(picture: Path, tmp_path: Path) -> None:
+    result = await ask(Oracle(THINGS), picture, tmp_path / "a", strategy="grid")
+    assert result.answer == "red"
+    assert Box(*(result.evidence[0].box or ())).iou(BOX) > 0.5
+
+
+async def test_events_tell_the_search(picture: Path, tmp_path: Path) -> None:
+    agent = VisualSearchAgent(Oracle(THINGS))
+    events = [e async for e in agent.astream(QUESTION, images=[picture], out=tmp_path / "a")]
+    looked = [e for e in events if isinstance(e, Looked)]
+    assert looked[0].above is None
+    assert looked[-1].found
+    assert [e.node for e in looked] == list(dict.fromkeys(e.node for e in looked))
+    assert any(isinstance(e, Found) for e in events)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("is there a green star?", "no"), ("what colour is the star?", "not visible")],
+)
+async def test_what_is_not_there_is_not_made_up(picture: Path, tmp_path: Path, question: str, answer: str) -> None:
+    result = await ask(Oracle(THINGS), picture, tmp_path / "a", question)
+    assert result.answer == answer
+    assert result.evidence == []
+    assert isinstance(result.output, dict)
+    assert len(result.output["missing"]) == 1
+
+
+async def test_options_are_ranked_by_likelihood(picture: Path, tmp_path: Path) -> None:
+    result = await ask(Oracle(THINGS), picture, tmp_path / "a", options=["blue", "red", "green"])
+    assert result.answer == "red"
+    assert isinstance(result.output, dict)
+    assert result.output["confidence"] > 0.9
+
+
+async def test_a_question_without_a_thing_keeps_the_direct_answer(picture: Path, tmp_path: Path) -> None:
+    result = await ask(Oracle(THINGS), picture, tmp_path / "a", "what is this?")
+    assert result.answer == "not visible"
+    assert result.usage.calls == 1
+
+
+async def test_two_things_and_several_pictures(picture: Path, tmp_path: Path) -> None:
+    agent = VisualSearchAgent(Oracle(THINGS))
+    question = "is the red triangle left of the blue circle?"
+    result = await agent.arun(question, images=[picture, picture], out=tmp_path / "a")
+    assert [item.label for item in result.evidence] == ["red triangle", "blue circle"]
+
+
+async def test_every_step_can_be_the_last_one_paid_for(picture: Path, tmp_path: Path) -> None:
+    whole = await ask(Oracle(THINGS), picture, tmp_path / "whole")
+    for calls in range(1, whole.usage.calls):
+        model = Oracle(THINGS)
+        result = await ask(model, picture, tmp_path / str(calls), budget=BudgetLimits(calls=calls))
+        assert result.status == "budget"
+        assert result.usage.calls <= calls
+        assert len(model.asked) <= calls
+        assert result.answer == "not visible"
+
+
+async def test_a_limit_of_looks_ends_the_search_and_still_answers(picture: Path, tmp_path: Path) -> None:
+    result = await ask(Oracle(THINGS), picture, tmp_path / "a", max_looks=6)
+    assert result.status == "done"
+    assert result.answer == "not visible"
+    assert result.usage.calls < 15
+
+
+async def test_a_replay_gives_the_same_search(picture: Path, tmp_path: Path) -> None:
+    first = await ask(Oracle(THINGS), picture, tmp_path / "a")
+    again = await VisualSearchAgent(Oracle([])).areplay(tmp_path / "a")
+    assert (again.answer, again.evidence, again.output) == (first.answer, first.evidence, first.output)
+
+
+KILLED = """
+import asyncio, os, signal, sys
+sys.path.insert(0, {here!r})
+from test_search_agent import Oracle, QUESTION, THINGS, VisualSearchAgent
+seen = 0
+def hook(node, update):
+    global seen
+    seen += 1
+    if seen == {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(VisualSearchAgent(Oracle(THINGS), hooks=[hook]).arun(QUESTION, images=[{picture!r}], out={out!r}))
+"""
+
+
+@pytest.mark.parametrize("after", [1, 4, 7])
+async def test_a_killed_search_goes_on_where_it_was(picture: Path, tmp_path: Path, after: int) -> None:
+    whole = await ask(Oracle(THINGS), picture, tmp_path / "whole")
+    out = tmp_path / "killed"
+    code = KILLED.format(here=str(Path(__file__).parent), after=after, picture=str(picture), out=str(out))
+    done = subprocess.run([sys.executable, "-c", code], env=dict(os.environ), capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    model = Oracle(THINGS)
+    result = await VisualSearchAgent(model).aresume(out)
+    assert (result.status, result.answer, result.evidence) == ("done", whole.answer, whole.evidence)
+    assert result.usage.calls == whole.usage.calls
+    assert len(model.asked) < whole.usage.calls
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    looked = [e["node"] for e in events if e["kind"] == "looked"]
+    assert len(set(looked)) == len({e["node"] for e in events if e["kind"] == "looked"})
+
+
+async def test_a_model_that_only_talks(picture: Path, tmp_path: Path) -> None:
+    result = await ask(told(Oracle(THINGS)), picture, tmp_path / "a")
+    assert result.answer == "red"
+
+
+async def test_a_model_that_knows_language_is_asked_for_the_targets() -> None:
+    model = ScriptModel([ScriptLine(text='{"objects": ["the umbrella", "umbrella", ""]}')], "script:x")
+    assert await targets_of("what colour is the umbrella?", model) == ["umbrella"]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("What colour is the red triangle?", ["red triangle"]),
+        ("is the red triangle left of the blue circle?", ["red triangle", "blue circle"]),
+        ("how many green squares are there?", ["green square"]),
+        ("is there anything red?", ["red object"]),
+        ("what shape is the red thing?", ["red thing"]),
+        ("is the triangle red?", ["triangle"]),
+        ("where is the orange star on the table?", ["orange star", "table"]),
+        ("what is this?", []),
+    ],
+)
+def test_targets_are_read_off_the_question(question: str, found: list[str]) -> None:
+    assert phrases(question, CARD.vocabulary) == found
+
+
+@pytest.mark.parametrize("options", [["red"], ["red", "Red"], ["red", " "], ["red", 3]])
+async def test_senseless_options_are_refused_before_any_call(
+    picture: Path, tmp_path: Path, options: list[Any]
+) -> None:
+    model = Oracle(THINGS)
+    with pytest.raises(UsageError):
+        await ask(model, picture, tmp_path / "a", options=options)
+    assert model.asked == []
+
+
+async def test_bad_pictures_are_refused_before_any_call(picture: Path, tmp_path: Path) -> None:
+    model = Oracle(THINGS)
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(picture.read_bytes()[:500])
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    for bad, error in ((torn, ImageError), (text, ImageError), (tmp_path / "none.png", UsageError)):
+        with pytest.raises(error):
+            await ask(model, bad, tmp_path / bad.stem)
+    with pytest.raises(UsageError):
+        await VisualSearchAgent(model).arun(QUESTION, images=[], out=tmp_path / "none")
+    with pytest.raises(UsageError):
+        VisualSearchAgent(model, strategy="hope")
+    assert model.asked == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000)])
+async def test_extreme_pictures(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "thin.png"
+    Pillow.new("RGB", size).save(path)
+    result = await ask(Oracle([]), path, tmp_path / "a")
+    assert (result.status, result.answer) == ("done", "not visible")
+
+
+def test_the_state_is_plain_data(picture: Path, tmp_path: Path) -> None:
+    agent = VisualSearchAgent(Oracle(THINGS))
+    seen: list[Any] = []
+    agent.hooks.append(lambda node, update: seen.append(update))
+    agent.run(QUESTION, images=[picture], out=tmp_path / "a")
+    for update in seen:
+        assert json.loads(json.dumps(update)) == update
+    assert FocusTree.load(seen[-2]["trees"][0]).done
