@@ -14,11 +14,11 @@ from ..scenes import Question, Scene, ask, crop_scene
 from ..scenes.scene import CROP, Box
 from ..scenes.vocabulary import COLOURS, GLYPHS, HOSTS, SHAPES
 from .model import GRID, IMAGE_TOKENS
-from .tokenizer import BINS
+from .tokenizer import BINS, token_id
 
 CELL = CROP / GRID
 IGNORE = -100
-QUESTION_TOKENS = 120  # room for the packed questions of one picture
+QUESTION_TOKENS = 112  # room for the packed questions of one picture
 FIRST_TRAINING_SEED = 100_000
 
 
@@ -94,8 +94,8 @@ class Packer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = tokenizer
-        self.ask, self.reply = tokenizer.convert_tokens_to_ids(["<q>", "<a>"])
-        self.end = tokenizer.eos_token_id
+        self.ask, self.reply = token_id(tokenizer, "<q>"), token_id(tokenizer, "<a>")
+        self.end = token_id(tokenizer, "</s>")
 
     def pack(self, questions: list[Question]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """[4, QUESTION_TOKENS] of tokens, segments, positions, labels, and the bins [QUESTION_TOKENS]."""
@@ -103,7 +103,7 @@ class Packer:
         rows[3] = IGNORE
         bins = np.full(QUESTION_TOKENS, -1.0, np.float32)
         at = 0
-        encode = self.tokenizer._tokenizer.encode
+        encode = self.tokenizer.backend_tokenizer.encode
         for number, question in enumerate(questions, 1):
             prompt = [self.ask, *encode(question.text).ids, self.reply]
             reply = encode(answer_text(question)).ids

@@ -101,7 +101,7 @@ def card(step: int, batch: int) -> dict[str, Any]:
     }
 
 
-def export(state: Path, folder: Path, batch: int = 32) -> None:
+def export(state: Path, folder: Path, batch: int = 24) -> None:
     """Writes model (float16), processor and card into `folder`; keeps the card's measured numbers out."""
     model, step = load_state(state)
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from ..scenes.vocabulary import COLOURS, GLYPHS, HOSTS, SHAPES
-from .tokenizer import BINS
+from .tokenizer import BINS, token_id
 
 WIDTH = 256
 GRID = 8
@@ -32,8 +32,8 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
         hidden_sizes=[64, 128, 256],
         depths=[2, 2, 1],
         layer_type="basic",
-        out_features=["stage1", "stage2", "stage3"],
     )
+    stem.set_output_features_output_indices(out_features=["stage1", "stage2", "stage3"], out_indices=None)
     vision = DPTConfig(
         is_hybrid=True,
         backbone_config=stem.to_dict(),
@@ -41,7 +41,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
         hidden_size=WIDTH,
         num_hidden_layers=3,
         num_attention_heads=4,
-        intermediate_size=640,
+        intermediate_size=512,
         image_size=128,
         patch_size=16,
         layer_norm_eps=1e-5,
@@ -49,27 +49,27 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
     text = LlamaConfig(
         vocab_size=(len(tokenizer) + 7) // 8 * 8,
         hidden_size=WIDTH,
-        intermediate_size=640,
-        num_hidden_layers=4,
+        intermediate_size=512,
+        num_hidden_layers=3,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=token_id(tokenizer, "<pad>"),
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
+        eos_token_id=token_id(tokenizer, "</s>"),
     )
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_index=token_id(tokenizer, "<image>"),
         image_seq_length=IMAGE_TOKENS,
         vision_feature_select_strategy="default",
         vision_feature_layer=-1,
         tie_word_embeddings=True,
     )
     model = LlavaForConditionalGeneration(config)
-    _start_places(model, tokenizer.convert_tokens_to_ids("<loc00>"))
+    _start_places(model, token_id(tokenizer, "<loc00>"))
     return model
 
 
@@ -84,10 +84,11 @@ def _start_places(model: LlavaForConditionalGeneration, first: int) -> None:
     """Starts cells and location words from waves, so that geometry need not be found from noise."""
     with torch.no_grad():
         middles = (torch.arange(GRID) + 0.5) / GRID
-        grid = model.model.vision_tower.embeddings.position_embeddings[0, 1:].view(GRID, GRID, WIDTH)
-        grid[..., : WIDTH // 2] += 0.3 * _waves(middles, WIDTH // 2)[None, :, :]
-        grid[..., WIDTH // 2 :] += 0.3 * _waves(middles, WIDTH // 2)[:, None, :]
-        words = model.get_input_embeddings().weight[first : first + BINS]
+        cells = model.get_parameter("model.vision_tower.embeddings.position_embeddings")
+        across = _waves(middles, WIDTH // 2).expand(GRID, GRID, -1)
+        down = _waves(middles, WIDTH // 2)[:, None].expand(GRID, GRID, -1)
+        cells[0, 1:] += 0.3 * torch.cat([across, down], dim=-1).flatten(0, 1)
+        words = model.lm_head.weight[first : first + BINS]
         words += 0.03 * _waves((torch.arange(BINS) + 0.5) / BINS, WIDTH)
 
 

@@ -76,6 +76,13 @@ def words() -> list[str]:
     return list(dict.fromkeys([*fixed, *names, *plurals, *every, *EXTRA]))
 
 
+def token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+    """The number of one token."""
+    number = tokenizer.convert_tokens_to_ids(token)
+    assert isinstance(number, int)
+    return number
+
+
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """Lower-cases, splits at spaces and punctuation, one token a word; locations are `<loc00>`..`<loc63>`."""
     vocabulary = {token: i for i, token in enumerate([*SPECIAL, *LOCATIONS, *words()])}

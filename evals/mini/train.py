@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, distributed, nn
+from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from .data import FIRST_TRAINING_SEED, IGNORE, IMAGE_TOKENS, Batch, Batches
 from .model import DenseHeads, build_model, soft_bins
-from .tokenizer import BINS, build_tokenizer
+from .tokenizer import BINS, build_tokenizer, token_id
 
 LOG_EVERY, SAVE_EVERY = 50, 250
 
@@ -31,11 +32,11 @@ class Recipe:
     """Everything that decides the result, with the seed."""
 
     steps: int = 9000
-    batch: int = 32
-    rate: float = 1.2e-3
-    warmup: int = 300
+    batch: int = 24
+    rate: float = 1e-3
+    warmup: int = 200
     decay: float = 0.3  # share of the steps
-    tower_steps: int = 600  # the first steps train the tower alone, on the dense targets
+    tower_steps: int = 800  # the first steps train the tower alone, on the dense targets
     dense_weight: float = 1.0
     weight_decay: float = 0.05
     seed: int = 0
@@ -70,7 +71,7 @@ class Trainer:
         model.set_attn_implementation("eager")
         self.model = model
         self.heads = DenseHeads()
-        self.first_location = self.tokenizer.convert_tokens_to_ids("<loc00>")
+        self.first_location = token_id(self.tokenizer, "<loc00>")
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
         self.master = [nn.Parameter(p.detach().clone()) for p in self.parameters]
         self.model.bfloat16()
@@ -97,7 +98,7 @@ class Trainer:
 
     def dense_loss(self, features: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of what each cell shows and where its object and host are."""
-        table = self.model.get_input_embeddings().weight
+        table = self.model.lm_head.weight
         locations = table[self.first_location : self.first_location + BINS]
         logits, places = self.heads(features, locations)
         total, report = torch.zeros(()), {}
@@ -140,7 +141,7 @@ class Trainer:
         losses = -(target * logits.log_softmax(-1)).sum(-1)
         right = (logits.argmax(-1) == labels).float()
         near = ((logits[placed, first : first + BINS].argmax(-1) + 0.5 - bins[placed]).abs() <= 2).float()
-        word = ~placed & (labels != self.tokenizer.eos_token_id)
+        word = ~placed & (labels != token_id(self.tokenizer, "</s>"))
         report = {
             "answer": losses.mean().item(),
             "words_right": right[word].mean().item(),
@@ -164,13 +165,8 @@ class Trainer:
 
     def update(self) -> None:
         """Averages gradients over the processes, steps the master weights, and copies them back."""
-        blank = [weight.grad is None for weight in self.parameters]
-        flat = torch.cat(
-            [
-                (torch.zeros_like(w) if empty else w.grad).flatten().float()
-                for w, empty in zip(self.parameters, blank, strict=True)
-            ]
-        )
+        grads = [torch.zeros_like(w) if w.grad is None else w.grad for w in self.parameters]
+        flat = torch.cat([g.flatten().float() for g in grads])
         if distributed.is_initialized():
             distributed.all_reduce(flat)
             flat /= distributed.get_world_size()
@@ -225,7 +221,7 @@ def run(recipe: Recipe, folder: Path, resume: bool = False, processes: int = 1) 
         _work(0, recipe, folder, resume, 1)
         return
     (folder / "meeting").unlink(missing_ok=True)
-    multiprocessing.spawn(_work, (recipe, folder, resume, processes), nprocs=processes)
+    spawn(_work, (recipe, folder, resume, processes), nprocs=processes)
 
 
 def _work(rank: int, recipe: Recipe, folder: Path, resume: bool, processes: int) -> None:

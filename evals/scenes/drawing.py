@@ -113,7 +113,9 @@ def draw_object(
         _draw_glyph(fill, glyph, (x, y + drop), glyph_height(shape, radius * scale), base)
     small = mask.reduce(scale)
     canvas.paste(fill.reduce(scale), (left, top), small)
-    box = small.point(lambda v: 255 if v > 100 else 0).getbbox() or small.getbbox() or (0, 0, size, size)
+    box = (
+        small.point([255 * (v > 100) for v in range(256)]).getbbox() or small.getbbox() or (0, 0, size, size)
+    )
     return float(left + box[0]), float(top + box[1]), float(left + box[2]), float(top + box[3])
 
 
