@@ -444,6 +444,8 @@ def _why(error: BaseException, element: str) -> str:
     what = element or "the page"
     if "not attached" in str(error) or "is detached" in str(error):
         return f"{what} is no longer on the page"
+    if any("performing" in line for line in lines):
+        return f"{what}: the page was busy and did not say whether the action was done"
     return f"{what}: {reasons[-1] if reasons else first_line(error)}"[:300]
 
 
@@ -463,7 +465,9 @@ async def _open(session: BrowserSession, page: Page, url: str) -> None:
     except Error as error:
         await session.stop_loading()
         await session.leave_blocked_page()
-        reasons = [e.text for e in session.events.since(mark) if e.kind in ("blocked", "navigation", "download")]
+        reasons = [
+            e.text for e in session.events.since(mark) if e.kind in ("blocked", "navigation", "download")
+        ]
         if any(e.kind == "download" for e in session.events.since(mark)):
             return
         raise ToolError(f"{url} did not open: {'; '.join(reasons) or first_line(error)}") from error

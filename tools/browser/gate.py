@@ -26,7 +26,12 @@ class Gate:
     not answer.
     """
 
-    def __init__(self, allows: Callable[[str, int, str], bool], on_blocked: Callable[[str, int], None], on_failed: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        allows: Callable[[str, int, str], bool],
+        on_blocked: Callable[[str, int], None],
+        on_failed: Callable[[str, int], None],
+    ) -> None:
         self._allows = allows
         self._on_blocked = on_blocked
         self._on_failed = on_failed

@@ -152,8 +152,17 @@
     watcher = null;
   };
 
+  // Some pages teach arrays or objects a toJSON of their own, which would get into what is returned.
+  const stringify = (value) => {
+    const taught = [Object.prototype, Array.prototype, String.prototype].map((owner) => [owner, Object.getOwnPropertyDescriptor(owner, "toJSON")]);
+    const undo = taught.filter(([owner, own]) => own && delete owner.toJSON);
+    try { return JSON.stringify(value); } finally {
+      for (const [owner, own] of undo) Object.defineProperty(owner, "toJSON", own);
+    }
+  };
+
   const api = {
-    stringify: JSON.stringify.bind(JSON),
+    stringify,
     listens, shadowOf, idOf, get, cut, empty, probe, point, watch, settle, count: () => count, unwatch,
     reserve: (first) => { last = Math.max(last, first); },
     last: () => last,

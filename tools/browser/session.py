@@ -146,7 +146,9 @@ class BrowserSession:
         await context.route(self._elsewhere(), self._on_request_elsewhere)
         if self.config.assets == "any":
             # A tunnel to an asset's host would carry a secure websocket as well.
-            await context.route_web_socket(lambda url: not self.allow.allows_url(url), self._on_websocket_elsewhere)
+            await context.route_web_socket(
+                lambda url: not self.allow.allows_url(url), self._on_websocket_elsewhere
+            )
         context.on("page", self._adopt)
         context.on("dialog", self._on_dialog)
         context.on("request", lambda request: self._inflight.add(request))
@@ -194,7 +196,10 @@ class BrowserSession:
         return await route.abort("aborted" if navigation else "blockedbyclient")
 
     def _may_connect(self, host: str, port: int, method: str) -> bool:
-        return self.allow.allows(host, port) or (host, port, "GET" if method == "HEAD" else method) in self._assets
+        return (
+            self.allow.allows(host, port)
+            or (host, port, "GET" if method == "HEAD" else method) in self._assets
+        )
 
     async def _on_websocket_elsewhere(self, route: WebSocketRoute) -> None:
         self.blocked(urlsplit(route.url).hostname or "", "websocket")
@@ -465,7 +470,7 @@ def _script(name: str) -> str:
 
 
 def _file_name(suggested: str) -> str:
-    name = Path(suggested.replace("\\", "/")).name.lstrip(".")
+    name = Path(suggested.replace("\\", "/")).name.lstrip("._")
     return re.sub(r"[^\w .()-]", "_", name)[:120] or "download"
 
 

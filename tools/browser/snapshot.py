@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHARS_PER_TOKEN = 4
 MAX_FRAMES = 20
+_LOOKS_LIKE_ID = re.compile(r"\[(e\d+)\]")
 _NOWHERE = Box(0, 0, 0, 0)
 
 
@@ -55,15 +56,15 @@ class Element:
     def line(self) -> str:
         """Return the element as one piece of text: ``[e3] checkbox "I agree" checked``."""
         mark = "*" if self.new else "~" if self.changed else ""
-        words = [f"{mark}[{self.id}] {self.role}", json.dumps(self.name, ensure_ascii=False)]
+        words = [f"{mark}[{self.id}] {self.role}", _quoted(self.name)]
         if self.role == "shape" or (not self.name and self.role == "clickable"):
             x, y = self.box.center
             words.append(f"{self.box.width:.0f}x{self.box.height:.0f} at {x:.0f},{y:.0f}")
         if self.value:
-            words.append(f"value={json.dumps(self.value, ensure_ascii=False)}")
+            words.append(f"value={_quoted(self.value)}")
         words.extend(self.states)
         if self.options:
-            words.append("options: " + " | ".join(self.options))
+            words.append("options: " + " | ".join(map(_plain, self.options)))
         return " ".join(words)
 
     def to_json(self) -> dict[str, Any]:
@@ -180,9 +181,10 @@ class Snapshot:
         }
 
     def _render(self, line: Line) -> str:
-        return " ".join(
-            self._index[part[0]].line() if isinstance(part, tuple) else part for part in line.parts
+        pieces = (
+            self._index[part[0]].line() if isinstance(part, tuple) else _plain(part) for part in line.parts
         )
+        return " ".join(pieces)
 
     def _relevance(self, query: str) -> list[float]:
         wanted = set(_words(query))
@@ -194,6 +196,15 @@ class Snapshot:
         shared = len(wanted & set(_words(f"{line.words} {names}")))
         score = 2.0 * shared + (1.0 if elements else 0.0) + (1.0 if any(e.in_view for e in elements) else 0.0)
         return score + (2.0 if any(e.new or e.changed or "focused" in e.states for e in elements) else 0.0)
+
+
+def _plain(text: str) -> str:
+    """Return text of the page in which nothing looks like the id of an element."""
+    return _LOOKS_LIKE_ID.sub(r"(\1)", text)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(_plain(text), ensure_ascii=False)
 
 
 def _words(text: str) -> list[str]:

@@ -1,0 +1,297 @@
+"""Actions, their effects, and actions as data."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentkit.errors import ToolError, UsageError
+from agentkit.tools.browser import (
+    Action,
+    Descriptor,
+    irreversible,
+    observe,
+    perform,
+    replay,
+    replayable,
+    resolve,
+)
+from agentkit.tools.browser import actions as act
+
+from .conftest import look, named
+
+
+async def test_a_form_is_filled_and_sent_once(visit, site):
+    session = await visit("/form.html")
+    page = await observe(session)
+    for name, element, value in [
+        ("fill", "Name", "Ada Lovelace"),
+        ("fill", "When", "2026-11-23"),
+        ("select_option", "Size", "Large"),
+        ("select_option", "Extras", "Milk"),
+        ("select_option", "Extras", "Cream"),
+        ("check", "It is a gift", None),
+        ("click", "Cash", None),
+    ]:
+        effect = await perform(session, Action.on(page, name, named(page, element).id, value))
+        assert effect.changed, (name, element)
+        assert not effect.navigated
+    effect = await perform(session, Action.on(page, "click", named(page, "Place order").id))
+    assert effect.navigated
+    assert effect.url_after.endswith("/submit")
+    assert "Thank you" in (await observe(session)).text()
+    assert site.log.forms == [
+        {
+            "name": ["Ada Lovelace"],
+            "secret": ["hunter2"],
+            "when": ["2026-11-23"],
+            "size": ["L"],
+            "extras": ["Milk", "Cream"],
+            "gift": ["yes"],
+            "pay": ["cash"],
+        }
+    ]
+
+
+async def test_a_tuple_replaces_what_is_chosen(visit):
+    session = await visit("/form.html")
+    extras = await look(session, "Extras")
+    await act.select_option(session, extras, ("Milk", "Sugar"))
+    await act.select_option(session, extras, ("Cream",))
+    assert named(await observe(session), "Extras").value == "Cream"
+
+
+async def test_an_option_that_is_not_there_is_named_with_those_that_are(visit):
+    session = await visit("/form.html")
+    with pytest.raises(ToolError, match=r"Small \| Medium \| Large"):
+        await act.select_option(session, await look(session, "Size"), "Huge")
+
+
+async def test_keys_typing_and_clearing(visit, site):
+    session = await visit("/form.html")
+    name = await look(session, "Name")
+    await act.fill(session, name, "Bob")
+    await act.type_text(session, " and Eve", name)
+    assert named(await observe(session), "Name").value == "Bob and Eve"
+    await act.press(session, "Control+a", name)
+    await act.press(session, "Backspace")
+    assert named(await observe(session), "Name").value == ""
+    await act.fill(session, name, "x")
+    await act.clear(session, name)
+    assert named(await observe(session), "Name").value == ""
+    await act.fill(session, name, "by key")
+    effect = await act.press(session, "Enter", name)
+    assert effect.navigated
+    assert site.log.forms[0]["name"] == ["by key"]
+    with pytest.raises(ToolError):
+        await act.press(session, "NoSuchKey")
+
+
+async def test_filling_types_the_last_character_with_a_real_key(visit):
+    session = await visit("/dynamic.html")
+    await act.fill(session, await look(session, "Type here"), "hello")
+    assert "Typed hello" in (await observe(session)).text()
+
+
+async def test_an_action_waits_for_what_it_began(visit):
+    session = await visit("/dynamic.html")
+    await act.click(session, await look(session, "Load"))
+    assert "Loaded" in (await observe(session)).text()
+    await act.click(session, await look(session, "Grow"))
+    assert "Grown" in (await observe(session)).text()
+
+
+async def test_a_page_that_never_rests_is_waited_for_only_so_long(visit):
+    session = await visit("/dynamic.html", settle_timeout=0.5)
+    start = time.monotonic()
+    effect = await act.click(session, await look(session, "Restless"))
+    assert effect.changed
+    assert time.monotonic() - start < 5
+
+
+async def test_a_click_without_effect_says_so(visit):
+    session = await visit("/form.html")
+    page = await observe(session)
+    await act.click(session, named(page, "Card").id)
+    effect = await act.click(session, named(page, "Card").id)
+    assert not effect.changed
+    assert "nothing changed" in effect.text
+
+
+async def test_an_element_that_left_is_an_error_for_the_model(visit):
+    session = await visit("/dynamic.html")
+    page = await observe(session)
+    await act.click(session, named(page, "Remove victim").id)
+    with pytest.raises(ToolError, match="no longer"):
+        await act.click(session, named(page, "Victim").id)
+    for wrong in ("e9999", "nonsense", "12;drop"):
+        with pytest.raises(ToolError):
+            await act.click(session, wrong)
+
+
+async def test_ids_of_an_earlier_page_do_not_hit_the_next_one(visit, site):
+    session = await visit("/dynamic.html")
+    old = await look(session, "Add")
+    await act.goto(session, site.url + "/form.html")
+    with pytest.raises(ToolError):
+        await act.click(session, old)
+
+
+async def test_covered_and_disabled_elements_can_not_be_clicked(visit):
+    session = await visit("/form.html")
+    with pytest.raises(ToolError):
+        await act.click(session, await look(session, "Not yet"))
+    await session.page.evaluate(
+        "() => { const d = document.createElement('div'); d.id = 'veil';"
+        " d.style = 'position:fixed;inset:0;z-index:9'; document.body.append(d) }"
+    )
+    name = next(number for number in session.frames)
+    with pytest.raises(ToolError, match="veil"):
+        await act.click(session, f"e{name}")
+
+
+async def test_scrolling_the_page_and_an_inner_scroller(visit):
+    session = await visit("/widgets.html")
+    assert (await observe(session)).scroll[0] == 0
+    effect = await act.scroll(session, "down")
+    assert effect.changed
+    page = await observe(session)
+    assert page.scroll[0] > 300
+    await act.scroll(session, "-10000")
+    assert (await observe(session)).scroll[0] == 0
+    await act.scroll(session, "200", named(page, "Top row").id)
+    await act.click(session, await look(session, "Bottom row"))
+    assert "Clicked row" in (await observe(session)).text()
+    assert not (await act.scroll(session, "up")).changed
+    with pytest.raises(ToolError):
+        await act.scroll(session, "sideways")
+
+
+async def test_shapes_and_coordinates(visit):
+    session = await visit("/widgets.html")
+    square = named(await observe(session), "blue square")
+    x, y = square.box.center
+    await act.click_at(session, f"{x},{y}")
+    assert named(await observe(session), "green square").id == square.id
+    with pytest.raises(ToolError):
+        await act.click_at(session, "here")
+
+
+async def test_going_back_forward_and_waiting(visit):
+    session = await visit()
+    await act.click(session, await look(session, "Form"))
+    assert (await act.back(session)).url_after.endswith("/index.html")
+    assert (await act.forward(session)).url_after.endswith("/form.html")
+    assert (await act.reload(session)).navigated
+    assert not (await act.wait(session, "0.1")).changed
+    with pytest.raises(ToolError):
+        await act.wait(session, "long")
+
+
+async def test_a_slow_page_is_waited_for(visit):
+    session = await visit()
+    effect = await act.click(session, await look(session, "Slow page"))
+    assert effect.navigated
+    assert "Here at last" in (await observe(session)).text()
+
+
+async def test_a_journal_is_replayed_on_a_fresh_session(visit, site):
+    first = await visit("/form.html")
+    page = await observe(first)
+    journal = [
+        Action.on(page, "fill", named(page, "Name").id, "Ada"),
+        Action.on(page, "select_option", named(page, "Size").id, "Small"),
+        Action.on(page, "click", named(page, "It is a gift").id),
+    ]
+    stored = [action.to_json() for action in journal]
+    second = await visit("/widgets.html")
+    await observe(second)
+    await act.goto(second, site.url + "/form.html")
+    for data in stored:
+        await replay(second, Action.from_json(data))
+    page = await observe(second)
+    assert named(page, "Name").value == "Ada"
+    assert named(page, "Size").value == "Small"
+    assert "checked" in named(page, "It is a gift").states
+    assert site.log.forms == []
+
+
+async def test_a_description_finds_the_same_among_twins_or_says_that_it_is_gone(visit):
+    session = await visit("/form.html")
+    page = await observe(session)
+    for element in page.elements:
+        found = await resolve(session, Descriptor.of(page, element))
+        assert found.id == element.id
+    with pytest.raises(ToolError, match="no button"):
+        await resolve(session, Descriptor("button", "No such", "button"))
+
+
+async def test_what_may_be_irreversible(visit):
+    page = await observe(await visit("/form.html"))
+
+    def judge(name: str, element: str | None = None, value: str | None = None, **kw: bool) -> str | None:
+        return irreversible(
+            page, Action.on(page, name, named(page, element).id if element else None, value), **kw
+        )
+
+    assert judge("click", "Place order")
+    assert judge("press", "Name", "Enter")
+    assert judge("click_at", None, "2,2")
+    assert judge("reload")
+    assert judge("answer_dialog", None, "accept")
+    assert not judge("answer_dialog", None, "dismiss")
+    assert not judge("click", "Place order", sandbox=True)
+    assert not judge("fill", "Name", "delete")
+    assert not judge("click", "It is a gift")
+    assert not judge("click", "Find")
+    assert not judge("press", "Name", "a")
+    assert not judge("scroll")
+
+
+# ---- actions as data ----
+
+texts = st.text(max_size=20)
+descriptors = st.builds(Descriptor, texts, texts, texts, st.integers(0, 9), texts)
+actions = st.one_of(
+    st.builds(
+        Action,
+        st.sampled_from(["click", "fill", "press", "select_option", "scroll"]),
+        st.from_regex(r"e[1-9][0-9]?", fullmatch=True),
+        st.one_of(st.none(), texts, st.lists(texts, min_size=1).map(tuple)),
+        target=st.one_of(st.none(), descriptors),
+    ),
+    st.builds(Action, st.sampled_from(["back", "wait", "goto", "scroll"]), value=st.one_of(st.none(), texts)),
+)
+
+
+@given(actions)
+def test_an_action_survives_json(action):
+    import json
+
+    assert Action.from_json(json.loads(json.dumps(action.to_json()))) == action
+    assert action.name in action.describe()
+    assert isinstance(replayable(action), bool)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"name": "explode"},
+        {"name": "click"},
+        {"name": "back", "element": "e1"},
+        {"name": "click", "elem": "e1"},
+    ],
+)
+def test_what_is_no_action_is_a_usage_error(data):
+    with pytest.raises(UsageError):
+        Action.from_json(data)
+
+
+def test_an_action_reads_well():
+    target = Descriptor("button", "Submit", "button")
+    assert Action("click", "e12", target=target).describe() == "click e12 button 'Submit'"
+    assert Action("goto", value="http://x/").describe() == "goto 'http://x/'"
