@@ -33,7 +33,8 @@ from .stream import events_of
 from .sync import run_sync
 
 Update = Mapping[str, Any] | Any
-NodeFunction = Callable[[Any, Context], Awaitable[Update]]
+# The second argument is the context; an agent may have its own kind of it (see ``make_context``).
+NodeFunction = Callable[[Any, Any], Awaitable[Update]]
 StepHook = Callable[[str, Any], Awaitable[None] | None]
 
 
