@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import tomllib
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from .errors import UsageError
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "agentkit.toml"
 PATH_KEYS = ("runs", "browser", "cache")
@@ -111,6 +114,8 @@ class Settings(BaseSettings):
         Raises ``UsageError`` that names the key, and the flag, variable or file that it came from.
         """
         given = {key: value for key, value in flags.items() if value is not None}
+        for hint in misspelt_variables():
+            log.warning(hint)
         try:
             return cls(**given)
         except ValidationError as error:
@@ -148,6 +153,19 @@ def find_file(start: Path) -> Path | None:
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
     return None
+
+
+def misspelt_variables() -> list[str]:
+    """Return a hint for every ``AGENTKIT_`` variable that is no setting but looks like one."""
+    hints = []
+    for name in sorted(os.environ):
+        key = name.removeprefix("AGENTKIT_").partition("__")[0].lower()
+        if not name.startswith("AGENTKIT_") or key in Settings.model_fields:
+            continue
+        near = difflib.get_close_matches(key, Settings.model_fields, n=1, cutoff=0.8)
+        if near:
+            hints.append(f"{name} is not a setting: did you mean AGENTKIT_{near[0].upper()}?")
+    return hints
 
 
 class _FileSource(PydanticBaseSettingsSource):

@@ -110,3 +110,18 @@ def test_the_pixel_limit_holds_for_the_process(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(image, "MAX_PIXELS", image.MAX_PIXELS)
     Settings.load(max_pixels=10).apply()
     assert image.max_pixels() == 10
+
+
+def test_a_misspelt_variable_is_hinted_at(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AGENTKIT_MODLE", "x")
+    monkeypatch.setenv("AGENTKIT_API_KEY", "secret")
+    Settings.load()
+    assert "AGENTKIT_MODLE is not a setting: did you mean AGENTKIT_MODEL?" in caplog.text
+    assert "API_KEY" not in caplog.text
+
+
+def test_a_missing_file_in_the_way_or_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "agentkit.toml").mkdir()
+    assert find_file(tmp_path) is None

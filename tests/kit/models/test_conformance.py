@@ -12,7 +12,7 @@ import pytest
 from conformance import CHECKS, follows_a_schema, scores
 from server import Server, follow_schema, serving, status
 
-from agentkit.config import ModelSettings, RequestSettings
+from agentkit.config import ModelSettings, RequestSettings, Settings
 from agentkit.errors import MissingExtra, ModelError
 from agentkit.models import Model, load_model
 from agentkit.models.cache import CachedModel, ReplyStore
@@ -47,7 +47,8 @@ def local() -> Callable[[str], Model]:
     @cache
     def load(reference: str) -> Model:
         try:
-            return load_model(reference)
+            # One thread: other work shares the machine, and two torch processes with two threads thrash.
+            return load_model(reference, Settings.load(threads=1))
         except (MissingExtra, ModelError) as error:
             pytest.skip(str(error))
 
