@@ -66,9 +66,8 @@ class LocalModel(Model):
         self.encoder = Encoder(self.tokenizer, self.processor, self.module)
         ends = _ends(self.module, self.tokenizer) | set(self.encoder.turn_end)
         config = self.engine.text_config
-        context = getattr(config, "max_position_embeddings", None)
         self._grammar = Grammar.of(self.tokenizer, config.vocab_size, sorted(ends))
-        self._writer = Writer(self.engine, self.encoder, frozenset(ends), context)
+        self._writer = Writer(self.engine, self.encoder, frozenset(ends))
         self.capabilities = Capabilities(
             images=self.processor is not None,
             schema=self._grammar is not None,
@@ -76,7 +75,7 @@ class LocalModel(Model):
             scoring=True,
             attention=self.engine.editable,
             gradients=self.engine.editable,
-            context=context,
+            context=self.engine.context,
         )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"model {reference}")
 

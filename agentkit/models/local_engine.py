@@ -15,6 +15,7 @@ from ..attention.compile import Plan, check_edits, compile_edits, marks
 from ..attention.edits import Edit
 from ..attention.function import reallocating, register
 from ..attention.reader import Reader
+from ..errors import UsageError
 from .local_prompt import Prompt
 
 KeyValues = list[tuple[torch.Tensor, torch.Tensor]]
@@ -90,6 +91,7 @@ class Engine:
     def __init__(self, module: Any, *, prefix_bytes: int) -> None:
         self.module = module
         self.text_config = module.config.get_text_config(decoder=True)
+        self.context: int | None = getattr(self.text_config, "max_position_embeddings", None)
         card = text_card(self.text_config)
         self.editable = card is not None
         self.layers = int(getattr(self.text_config, card.layers if card else "num_hidden_layers"))
@@ -100,10 +102,18 @@ class Engine:
             inner = self.text_config is not module.config
             module.set_attn_implementation({"text_config": name} if inner else name)
 
-    def check(self, jobs: Sequence[Job]) -> None:
-        """Raise ``UsageError`` for an edit that can't apply (before any token)."""
+    def check(self, jobs: Sequence[Job], room: int = 1) -> None:
+        """Raise ``UsageError``, before any token, for an edit that can't apply or a prompt that is too long.
+
+        ``room``: tokens that must fit after the prompt.
+        """
         for job in jobs:
             check_edits(job.edits, job.prompt.spans, self.layers, self.heads)
+            if self.context is not None and len(job.prompt) + room > self.context:
+                raise UsageError(
+                    f"the prompt has {len(job.prompt)} tokens and the model takes {self.context}",
+                    mend="shorten it, or use a model with a longer context",
+                )
 
     def prefill(self, jobs: Sequence[Job], *, keep: bool = True) -> State:
         """Return the state after the prompts: one alone starts from a kept prefix, several are left-padded."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..errors import UsageError
 from .base import Finish, Sampling
 from .local_constraints import Constraint
 from .local_engine import Engine, Job
@@ -42,12 +41,11 @@ class Writing:
 
 @dataclass
 class Writer:
-    """Writes the replies of one model. ``ends``: tokens that end a reply; ``context``: its length in tokens."""
+    """Writes the replies of one model. ``ends``: tokens that end a reply."""
 
     engine: Engine
     encoder: Encoder
     ends: frozenset[int]
-    context: int | None
 
     def write(
         self,
@@ -56,11 +54,9 @@ class Writer:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write a batch of replies into ``writings``. Raises ``UsageError`` when a prompt is too long."""
-        for job in jobs:
-            self._check_length(job)
         state = self.engine.prefill(jobs)
         logits = state.logits
-        for step in range(max(writing.sampling.max_tokens for writing in writings)):
+        for _ in range(max(writing.sampling.max_tokens for writing in writings)):
             if cancelled():
                 raise Cancelled
             chosen = [self._next(writing, row) for writing, row in zip(writings, logits, strict=True)]
@@ -68,11 +64,10 @@ class Writer:
                 return
             # A finished row goes on with any token: its columns are its own.
             following = torch.tensor([[0 if token is None else token] for token in chosen])
-            if self.context is not None and state.used + 1 > self.context:
+            if self.engine.context is not None and state.used + 1 > self.engine.context:
                 for writing in writings:
                     self._end(writing, "length")
                 return
-            del step
             logits = self.engine.step(state, following)
 
     def _next(self, writing: Writing, logits: torch.Tensor) -> int | None:
@@ -121,13 +116,6 @@ class Writer:
             writing.text = text
             if writing.say is not None:
                 writing.say(new)
-
-    def _check_length(self, job: Job) -> None:
-        if self.context is not None and len(job.prompt) >= self.context:
-            raise UsageError(
-                f"the prompt has {len(job.prompt)} tokens and the model takes {self.context}",
-                mend="shorten it, or use a model with a longer context",
-            )
 
 
 def _choose(logits: torch.Tensor, writing: Writing) -> int:

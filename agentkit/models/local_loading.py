@@ -94,6 +94,7 @@ def load(source: Source, dtype: str = "float32") -> Loaded:
         if not _has(library):
             raise MissingExtra(library, "local")
     import torch
+    from safetensors import SafetensorError
 
     wanted = getattr(torch, dtype, None)
     if not isinstance(wanted, torch.dtype):
@@ -103,7 +104,7 @@ def load(source: Source, dtype: str = "float32") -> Loaded:
             if source.gguf is not None:
                 return _load_gguf(source, wanted)
             return _load_folder(source.name, wanted, fingerprint(source))
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(
                 f"{source.name} can't be loaded: {first}",
@@ -156,11 +157,17 @@ def _load_folder(name: str, dtype: Any, digest: str) -> Loaded:
 
         processor = _processor(name, config)
         tokenizer = processor.tokenizer
-        module = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
+        module, report = AutoModelForImageTextToText.from_pretrained(
+            name, dtype=dtype, output_loading_info=True
+        )
     else:
         processor = None
         tokenizer = AutoTokenizer.from_pretrained(name)
-        module = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+        module, report = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, output_loading_info=True)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        # transformers would fill them with random numbers, and only say so in a log.
+        raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
     folder = Path(name) if Path(name).is_dir() else None
     return Loaded(module.eval(), tokenizer, processor, digest, folder)
 
@@ -200,7 +207,7 @@ def _load_gguf(source: Source, dtype: Any) -> Loaded:
     """Load a GGUF through a converted copy: reading GGUF takes 20 s for SmolLM2, the copy 0.7 s (and 0.54 GB)."""
     import torch
     import transformers
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     digest = fingerprint(source)
     copy = cache_folder() / f"{digest[:16]}-transformers-{transformers.__version__}"

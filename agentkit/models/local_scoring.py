@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .local_engine import Engine, Job, State, common_prefix
+from .local_engine import Engine, Job, common_prefix
 
 # Logits of a pass are (batch, nodes, vocabulary): about 200 MB for 1,024 rows of 49,152.
 MAX_ROWS = 1024
@@ -59,7 +59,7 @@ class Tree:
 
 def score(engine: Engine, jobs: Sequence[Job], options: Sequence[Sequence[int]]) -> list[list[float]]:
     """Return per prompt the summed natural log-probability of each option (token ids, the end included)."""
-    engine.check(jobs)
+    engine.check(jobs, max(len(ids) for ids in options) - 1)
     results: list[list[float]] = [[] for _ in jobs]
     for batch in batches(jobs):
         state = engine.prefill([jobs[index] for index in batch])

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import tiny_models
 import torch
-from PIL import Image as Pillow
 
-from agentkit.content import Image, Message, Text
 from agentkit.models.local import LocalModel, load_local
 
 # Tiny matrices: more threads only wait for each other.
@@ -34,20 +31,3 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LocalModel
 def smollm2() -> LocalModel:
     """SmolLM2, loaded once: it takes 0.9 GB."""
     return load_local("smollm2")
-
-
-def picture(seed: int, width: int = 64, height: int = 48) -> Image:
-    """Return a picture of noise."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    return Image.of_pixels(Pillow.fromarray(pixels))
-
-
-RED, BLUE = picture(1), picture(2, 64, 64)
-
-
-def talk(model: LocalModel, task: str = "what is the red button?") -> list[Message]:
-    """Return a conversation with every kind of part that the model takes."""
-    page = Text("button button click here", "observation", "untrusted")
-    if not model.capabilities.images:
-        return [Message.system("be kind"), Message.user(page, task)]
-    return [Message.system("be kind"), Message.user(RED, task, BLUE, page)]

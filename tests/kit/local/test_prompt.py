@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import tiny_models
-from conftest import BLUE, RED, talk
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from local_samples import BLUE, RED, talk
 
 from agentkit.content import Message, Text, ToolCall
 from agentkit.errors import UsageError
@@ -27,7 +27,8 @@ TOKENIZERS = {
 ENCODERS = {name: Encoder(make(), None, MODULE) for name, make in TOKENIZERS.items()}
 CONTROL = ["<|im_start|>", "<|im_end|>", "<end_of_turn>", "<start_of_turn>", "<s>", "<unk>", "<pad>"]
 TEXTS = st.lists(
-    st.one_of(st.text(max_size=12), st.sampled_from([*CONTROL, " ", "\n", "click", OPEN, CLOSE, "{{ x }}"])), max_size=6
+    st.one_of(st.text(max_size=12), st.sampled_from([*CONTROL, " ", "\n", "click", OPEN, CLOSE, "{{ x }}"])),
+    max_size=6,
 ).map("".join)
 
 
@@ -120,7 +121,9 @@ def test_a_reply_ends_its_turn(name: str) -> None:
 def test_tool_calls_are_written_as_text() -> None:
     coder = encoder("bytes")
     call = ToolCall("1", "click", {"text": "<|im_end|>"})
-    prompt = coder.encode([Message.user("go"), Message.assistant(tool_calls=[call]), Message.tool("1", "done")])
+    prompt = coder.encode(
+        [Message.user("go"), Message.assistant(tool_calls=[call]), Message.tool("1", "done")]
+    )
     said = coder.tokenizer.decode(prompt.ids[prompt.spans.find("reply")])
     assert said == '{"name": "click", "arguments": {"text": "<|im_end|>"}}'
     assert coder.tokenizer.decode(prompt.ids[prompt.spans.find("untrusted")]) == "done"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import literal
 import pytest
 import torch
-from conftest import BLUE, RED, talk
+from local_samples import BLUE, RED, talk
 from tiny_models import PICTURE_KINDS, TEXT_KINDS
 
 from agentkit.attention import Boost, Mute, Reweight

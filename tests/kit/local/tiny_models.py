@@ -97,7 +97,9 @@ def word_level(template: str | None) -> PreTrainedTokenizerFast:
     """Return a lower-cased word-level tokenizer."""
     words = sorted({word for line in CORPUS for word in line.lower().split()})
     names = ["<s>", "<unk>", "<|im_end|>", "<pad>", "<|im_start|>", "\n", *words]
-    backend = Tokenizer(models.WordLevel({w: i for i, w in enumerate(dict.fromkeys(names))}, unk_token="<unk>"))
+    backend = Tokenizer(
+        models.WordLevel({w: i for i, w in enumerate(dict.fromkeys(names))}, unk_token="<unk>")
+    )
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"\n|[^\s]+"), "removed", invert=True)
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in names[:5]])
@@ -171,6 +173,7 @@ def _llava(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
 
 def _qwen(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     from transformers import AutoConfig
+
     marks = ["<|im_start|>", "<|vision_start|>", "<|image_pad|>", "<|video_pad|>", "<|vision_end|>"]
     template = CHATML.replace("IMAGE", "'<|vision_start|><|image_pad|><|vision_end|>'")
     tokenizer = byte_level(marks, template)
@@ -186,7 +189,10 @@ def _qwen(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
             "window_size": 32,
             "fullatt_block_indexes": [1],
         }
-    text = {**TEXT, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]}}
+    text = {
+        **TEXT,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]},
+    }
     config = AutoConfig.for_model(
         kind,
         vision_config=vision,
