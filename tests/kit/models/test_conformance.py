@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conformance import CHECKS, follows_a_schema, scores
-from server import Server, follow_schema, serving, status
 
 from agentkit.config import ModelSettings, RequestSettings, Settings
 from agentkit.errors import MissingExtra, ModelError
@@ -20,6 +18,9 @@ from agentkit.models.fallback import FallbackModel
 from agentkit.models.openai_api import Endpoint, OpenAIModel
 from agentkit.models.retry import RetryPolicy
 from agentkit.models.script import ScriptModel
+
+from .conformance import CHECKS, follows_a_schema, scores
+from .server import Server, follow_schema, serving, status
 
 # Embedded models join where their weights are installed.
 LOCAL = ["smollm2", "mini"]

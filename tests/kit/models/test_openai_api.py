@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 from PIL import Image as Pillow
-from server import (
+
+from agentkit.config import ModelSettings, RequestSettings, Settings
+from agentkit.content import Image, Message, Text, ToolCall
+from agentkit.errors import ModelError, UsageError
+from agentkit.models import Reply, Request, Sampling, ToolSpec
+from agentkit.models.openai_api import Endpoint, OpenAIModel
+from agentkit.models.registry import load_model
+from agentkit.models.retry import RetryPolicy
+
+from .server import (
     Handler,
     Server,
     completion,
@@ -26,14 +35,6 @@ from server import (
     status,
     stream,
 )
-
-from agentkit.config import ModelSettings, RequestSettings, Settings
-from agentkit.content import Image, Message, Text, ToolCall
-from agentkit.errors import ModelError, UsageError
-from agentkit.models import Reply, Request, Sampling, ToolSpec
-from agentkit.models.openai_api import Endpoint, OpenAIModel
-from agentkit.models.registry import load_model
-from agentkit.models.retry import RetryPolicy
 
 ASK = [Message.user("Say hello.")]
 TOOL = ToolSpec("look", "Look.", {"type": "object", "properties": {"at": {"type": "string"}}})
