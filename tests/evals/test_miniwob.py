@@ -178,17 +178,8 @@ async def use_autocomplete(session: BrowserSession, task: str) -> None:
     end = re.findall(r'ends with "(.+?)"', task)
     field = (await observe(session)).elements[0]
     await perform(session, Action("fill", field.id, start))
-    names = []
-    for _ in range(20):
-        names = [
-            e.name for e in (await observe(session)).elements if e.role == "menuitem" or e.role == "option"
-        ]
-        if names:
-            break
-        await perform(session, Action("wait", value="0.3"))
-    await act(
-        session, "click", next(n for n in names if n.startswith(start) and (not end or n.endswith(end[0])))
-    )
+    names = [e.name for e in (await observe(session)).elements if e.name.startswith(start)]
+    await act(session, "click", next(name for name in names if not end or name.endswith(end[0])))
     await act(session, "click", "Submit")
 
 
@@ -239,14 +230,14 @@ async def click_shape(session: BrowserSession, task: str) -> None:
         if (
             size_fits
             and kind_fits
-            and all(c in shape.name or c == "aqua" and "cyan" in shape.name for c in colours)
+            and all(c in shape.name or (c == "aqua" and "cyan" in shape.name) for c in colours)
         ):
             await perform(session, Action("click", shape.id))
             return
 
 
 async def choose_date(session: BrowserSession, task: str) -> None:
-    month, day, year = map(int, re.findall(r"(\d+)/(\d+)/(\d+)", task)[0])
+    month, day, _ = map(int, re.findall(r"(\d+)/(\d+)/(\d+)", task)[0])
     months = "January February March April May June July August September October November December"
     await act(session, "click", "Date")
     for _ in range(13):

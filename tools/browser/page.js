@@ -24,6 +24,26 @@
       },
     });
   };
+  // Short timers that an action starts (a menu that opens, a list of suggestions that is looked up) belong to
+  // its effect. Those that timers start themselves do not: that is how pages poll.
+  const SHORT = 600;
+  const timers = new Set();
+  let within = 0;
+  window.setTimeout = new Proxy(setTimeout, {
+    apply(target, self, [callback, delay, ...rest]) {
+      if (typeof callback !== "function") return Reflect.apply(target, self, [callback, delay, ...rest]);
+      let id = 0;
+      const run = function (...args) {
+        timers.delete(id);
+        within += 1;
+        try { return callback.apply(this, args); } finally { within -= 1; }
+      };
+      id = Reflect.apply(target, self, [run, delay, ...rest]);
+      if (watcher && !within && (Number(delay) || 0) <= SHORT) timers.add(id);
+      return id;
+    },
+  });
+  wrap(window, "clearTimeout", (self, [id]) => timers.delete(id));
   wrap(EventTarget.prototype, "addEventListener", (self, [type, listener]) => {
     if (!CLICKS.has(type) || !listener || !(self instanceof Element)) return;
     let types = listeners.get(self);
@@ -133,6 +153,7 @@
       for (const type of EVENTS) document.addEventListener(type, touch, { capture: true, passive: true });
     }
     count = scrolls = 0;
+    timers.clear();
     touched = now();
   };
   const settle = (quiet, limit) => new Promise((resolve) => {
@@ -140,8 +161,9 @@
     touched = Math.max(touched, now() - quiet / 2);
     const check = () => {
       const at = now();
-      if (at >= end || at - touched >= quiet) return resolve({ count, scrolls, quiet: at - touched >= quiet });
-      setTimeout(check, Math.min(end - at, quiet - (at - touched)) + 1);
+      const still = at - touched >= quiet && timers.size === 0;
+      if (at >= end || still) return resolve({ count, scrolls, quiet: still });
+      setTimeout(check, Math.min(end - at, Math.max(quiet - (at - touched), 10)) + 1);
     };
     check();
   });

@@ -323,7 +323,19 @@
     inner.hidden = context.hidden || (!empty(box) && empty(cut(box, own.hard)));
     const block = !style.display.startsWith("inline") && !el.ownerSVGElement;
     const cell = tag === "TD" || tag === "TH";
-    if (block && !cell) out.push(null);
+    if (cell) {
+      // A cell stays on the line of its row, unless it holds several blocks.
+      const deep = [];
+      walkAs(el, tag, style, box, own, inner, deep);
+      const pieces = deep.filter((t) => typeof t === "number" || isWord(t) || (t && t.frame)).length;
+      out.push(...(pieces <= 2 ? deep.filter((t) => t !== null) : deep), false);
+      return;
+    }
+    if (block) out.push(null);
+    walkAs(el, tag, style, box, own, inner, out);
+    if (block) out.push(null);
+  };
+  const walkAs = (el, tag, style, box, own, inner, out) => {
     if (tag === "IFRAME" || tag === "FRAME") walkFrame(el, box, own, inner, out);
     else if (tag === "LABEL") walkLabel(el, style, box, own, inner, out);
     else {
@@ -333,8 +345,6 @@
       else if (el.ownerSVGElement && (SHAPES.has(el.tagName) || el.tagName === "text")) walkShape(el, style, box, own, inner, out);
       else walkAll(el, inner, out);
     }
-    if (cell) out.push(false);
-    else if (block) out.push(null);
   };
   const walkShape = (el, style, box, own, inner, out) => {
     const sheet = el.ownerSVGElement.getBoundingClientRect(), words = el.tagName === "text" ? squeeze(el.textContent) : "";
