@@ -150,16 +150,16 @@ class ExemplarMemory:
     def _collection(self) -> Collection:
         with self._lock:
             if self._opened is None:
-                self._opened = open_collection(COLLECTION, self.folder, self._embed)
+                self._opened = open_collection(COLLECTION, self.folder, self.embedder)
             return self._opened
 
     def _checked(self) -> Collection:
         collection = self._collection()
-        check_embedder(collection, self._embed, self.folder)
+        check_embedder(collection, self.embedder, self.folder)
         return collection
 
     @property
-    def _embed(self) -> Embedder:
+    def embedder(self) -> Embedder:
         if self._embedder is None:
             from agentkit.models.embed import load_embedder
 

@@ -1,1 +1,7 @@
-"""agents.web"""
+"""The web agent: acts in a real browser, asks when the task leaves something out, remembers."""
+
+from .agent import WebAgent
+from .episode import Episode
+from .rank import Ranking
+
+__all__ = ["Episode", "Ranking", "WebAgent"]

@@ -1,0 +1,445 @@
+"""The web agent: observe, recall, decide, then ask or act, and check; in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from langgraph.graph import END, START, StateGraph
+
+from agentkit.contracts.event import Note, Observed, Recalled
+from agentkit.contracts.result import Evidence
+from agentkit.errors import MissingExtra, ToolError, UsageError
+from agentkit.runs.recording import digest
+from agentkit.runtime.agent import GraphAgent, Outcome
+from agentkit.runtime.ask import ask_user
+from agentkit.runtime.budget import Budget
+from agentkit.runtime.journal import Effect, UnknownAction
+from agentkit.runtime.run import Run
+
+from ...memory import Exemplar, ExemplarMemory, default_folder, remember_run, shipped
+from ...tools.browser import Action, SessionConfig, irreversible, observe, perform, replay, replayable
+from .candidates import FINISH, Candidate, candidates_of
+from .context import WebContext
+from .generate import generate
+from .missing import Gap, gaps
+from .page import load_snapshot, page_text
+from .prompt import View
+from .rank import Ranking
+from .state import Done, WebState
+from .values import Value, values_in
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+    from .episode import Episode
+
+MAX_STEPS = 30
+# The same action on the same page: a second time may be meant, a third is a loop.
+REPEATS = 2
+HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
+YES, NO = "yes", "no"
+
+
+class WebAgent(GraphAgent):
+    """Does a task in a real browser, from a start URL.
+
+    ``policy``: ``rank`` chooses among enumerated actions by likelihood (models that score, such as ``smollm2``),
+    ``generate`` lets the model write the action under a JSON schema (larger models). ``memory``: where exemplars
+    come from; None is the default folder, with the exemplars of the package while that is empty; ``"off"`` shows
+    none. ``approve``: what happens before an action that can't be undone. ``browser``: an open Playwright browser to
+    work in (else one is started). ``episode``: a page that somebody else sets up and ends (a benchmark).
+    The budget is 30 steps when none is set.
+
+    ``run(task, url=..., allow=[...], sandbox=False)``: ``allow`` names further hosts, ``sandbox`` declares that
+    nothing there is real, so that no action counts as irreversible.
+    """
+
+    kind = "web"
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        memory: ExemplarMemory | Path | str | None = None,
+        policy: Literal["rank", "generate"] = "rank",
+        ranking: Ranking | None = None,
+        approve: Literal["ask", "auto", "deny"] | None = None,
+        browser: Browser | None = None,
+        headed: bool = False,
+        episode: Episode | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(model, **more)
+        if policy not in ("rank", "generate"):
+            raise UsageError(f"there is no policy {policy!r}", mend="rank or generate")
+        if self.limits.steps is None:
+            self.limits = self.limits.model_copy(update={"steps": MAX_STEPS})
+        self.policy, self.ranking = policy, ranking or Ranking()
+        self.approval = approve or self.settings.approve
+        self.browser, self.headed, self.episode = browser, headed, episode
+        self._memory = memory
+        self._opened: ExemplarMemory | None = memory if isinstance(memory, ExemplarMemory) else None
+
+    # ---- what a run is ----
+
+    def keep(self, run: Run, arguments: dict[str, Any]) -> dict[str, Any]:
+        unknown = set(arguments) - {"url", "allow", "sandbox", "family"}
+        if unknown:
+            raise UsageError(f"a web task takes no {', '.join(sorted(unknown))}", mend="url, allow, sandbox")
+        url = arguments.get("url")
+        if url is None and self.episode is None:
+            raise UsageError("a web task needs a page to start from", mend="give url=... (--url on the command line)")
+        if url is not None and urlsplit(url).scheme not in ("http", "https"):
+            raise UsageError(f"{url!r} is not a web address", mend="start it with http:// or https://")
+        allow = [str(host) for host in arguments.get("allow") or ()]
+        sandbox = bool(arguments.get("sandbox")) or self.episode is not None
+        return {"url": url, "allow": allow, "sandbox": sandbox, "family": str(arguments.get("family") or "")}
+
+    def begin(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        empty = {"history": [], "answers": [], "refused": [], "spent": []}
+        return {"task": task, "family": arguments["family"], "seen": 0, "recalled": None, **empty}
+
+    def options(self) -> dict[str, Any]:
+        memory = self._memory.folder if isinstance(self._memory, ExemplarMemory) else self._memory
+        return {
+            "policy": self.policy,
+            "approve": self.approval,
+            "memory": None if memory is None else str(memory),
+            "headed": self.headed,
+            "ranking": {"boost": self.ranking.boost, "prior": self.ranking.prior},
+        }
+
+    def make_context(self, run: Run, budget: Budget) -> WebContext:
+        given = run.info.arguments
+        if self.episode is not None:
+            config = self.episode.config
+        else:
+            start, allow = given.get("url"), tuple(given.get("allow", ()))
+            config = SessionConfig(
+                start=start, allow=allow, sandbox=given.get("sandbox", False), downloads=run.folder.path / "downloads"
+            )
+        config = replace(config, headed=self.headed)
+        return WebContext(
+            run,
+            budget,
+            self.cast,
+            self.control,
+            url=given.get("url"),
+            config=config,
+            browser=self.browser,
+            episode=self.episode,
+        )
+
+    def outcome(self, state: dict[str, Any]) -> Outcome:
+        history = state.get("history", [])
+        page = state.get("page") or {}
+        evidence = []
+        if state.get("screen"):
+            evidence.append(
+                Evidence(kind="source", image=state["screen"], source=page.get("url"), label=page.get("title") or None)
+            )
+        steps = [{"observation": step["page"], "action": step["words"]} for step in history if step["changed"]]
+        site = urlsplit(page.get("url", "")).netloc
+        output = {"site": site, "family": state.get("family") or site, "steps": steps}
+        return Outcome(state.get("answer"), evidence, output, state.get("failure"))
+
+    # ---- the graph ----
+
+    def build(self) -> StateGraph:
+        graph = StateGraph(WebState)
+        for function in (self._observe, self._recall, self._decide, self._ask, self._approve):
+            graph.add_node(function.__name__.strip("_"), self.node(function))
+        graph.add_node("act", self.node(self._act, step=True))
+        for function in (self._confirm, self._settle, self._check):
+            graph.add_node(function.__name__.strip("_"), self.node(function))
+        graph.add_edge(START, "observe")
+        graph.add_conditional_edges("observe", lambda state: state["route"], ["recall", "decide"])
+        graph.add_edge("recall", "decide")
+        graph.add_conditional_edges("decide", _route, ["ask", "approve", "act", END])
+        graph.add_edge("ask", "decide")
+        graph.add_conditional_edges("approve", _route, ["act", "decide"])
+        graph.add_conditional_edges("act", _route, ["confirm", "check"])
+        graph.add_conditional_edges("confirm", _route, ["settle", "act"])
+        graph.add_edge("settle", "observe")
+        graph.add_conditional_edges("check", _route, ["observe", END])
+        return graph
+
+    async def _observe(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        seen = state.get("seen", 0)
+
+        async def look() -> dict[str, Any]:
+            session = await context.session()
+            try:
+                snapshot = await observe(session)
+            except ToolError as error:
+                # The tab crashed or was closed: one fresh start, then it is the run's failure.
+                context.run.emit(Note(level="warning", text=f"the page is lost: {error.message}"))
+                session = await context.reopen()
+                snapshot = await observe(session)
+            screen = context.run.put_image(await session.screenshot())
+            context.current = True
+            return {"page": snapshot.to_json(), "screen": screen}
+
+        found = await context.run.journal.read("observe", {"number": seen}, look)
+        page = found["page"]
+        text = load_snapshot(page).text()
+        context.run.emit(Observed(url=page["url"], title=page["title"], text=text, image=found["screen"]))
+        return {**found, "seen": seen + 1, "route": "recall" if state.get("recalled") is None else "decide"}
+
+    async def _recall(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        task, text = state["task"], page_text(load_snapshot(state["page"]), state["task"])
+
+        async def look() -> list[dict[str, Any]]:
+            memory = await asyncio.to_thread(self._exemplars, context)
+            if memory is None:
+                return []
+            found = await asyncio.to_thread(memory.recall, task, text, most=self.ranking.exemplars)
+            return [{"similarity": m.similarity, **m.exemplar.model_dump(mode="json")} for m in found]
+
+        found = await context.run.journal.read("recall", {"task": task}, look)
+        if found:
+            items = [{key: item[key] for key in ("id", "task", "similarity")} for item in found]
+            context.run.emit(Recalled(query=task, items=items))
+        return {"recalled": found}
+
+    async def _decide(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        view = self._view(state)
+        missing = gaps(state["task"], view.snapshot, view.values)
+        if self.policy == "generate":
+            return await self._written(state, view, context)
+        options = self._options(state, view, missing, context)
+        if not options:
+            return {"route": "end", "failure": _nothing_left(state)}
+        choice = await self.ranking.choose(await context.model("decide"), view, options)
+        context.run.emit(Note(text=f"next: {choice.words}"))
+        gap = next((gap for gap in missing if gap.element == choice.ask), None)
+        if gap is None and missing and _submits(choice, view):
+            gap = missing[0]
+        return {"route": "ask", "pending": gap.question()} if gap else self._to_do(choice, view, context)
+
+    async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
+        finish = self.episode is None
+        try:
+            choice, text = await generate(await context.model("decide"), view, finish=finish)
+        except ToolError as error:
+            return {"route": "end", "failure": f"the model named what is not there: {error.message}"}
+        context.run.emit(Note(text=f"next: {choice.words}"))
+        if choice.kind == "ask":
+            if any(value.cue == text for value in view.values if value.source == "user"):
+                return {"route": "end", "failure": f"the model asks again for {text!r}"}
+            question = Gap(text, "?").question() | {"why": "The model asked."}
+            return {"route": "ask", "pending": question}
+        if _repeated(choice, state, view) > REPEATS:
+            return {"route": "end", "failure": f"it goes round in circles: {choice.words}"}
+        return self._to_do(choice, view, context, answer=text)
+
+    def _to_do(self, choice: Candidate, view: View, context: WebContext, answer: str = "") -> dict[str, Any]:
+        if choice.action is None:
+            return {"route": "end", "answer": answer or _summary(view)}
+        why = irreversible(view.snapshot, choice.action, sandbox=context.config.sandbox)
+        if why is None and choice.value and choice.value.source == "page" and choice.kind == "fill":
+            why = None if context.config.sandbox else "its value comes from the page, not from you"
+        update: dict[str, Any] = {"decision": choice.to_json(), "approval": why, "trouble": ""}
+        if why is None or self.approval == "auto":
+            return {**update, "route": "act"}
+        if self.approval == "deny":
+            # Only a written action gets here: ranked candidates that are denied are not offered.
+            return {"route": "end", "failure": f"{choice.words} is denied by the approval policy: {why}"}
+        return {**update, "route": "approve"}
+
+    async def _ask(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        question = state["pending"] or {}
+        text = ask_user(**question)
+        answer = Value(text, "user", "answer", question["missing"])
+        return {"answers": [*state["answers"], answer.to_json()], "pending": None}
+
+    async def _approve(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        words = _decided(state).words
+        answer = ask_user(
+            f"The next step is: {words}. Do it?",
+            choices=[YES, NO],
+            why=f"It may not be possible to undo it: {state.get('approval')}.",
+        )
+        if answer.strip().lower() in (YES, "y", "ok", "do it"):
+            return {"route": "act"}
+        return {"route": "decide", "refused": [*state["refused"], words]}
+
+    async def _act(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        choice = _decided(state)
+        effect, action = self._effect(state, choice)
+
+        async def do() -> dict[str, Any]:
+            session = await context.session()
+            found = await (perform if context.current else replay)(session, action)
+            await context.save_storage(session)
+            moved = context.episode is None and (found.navigated or effect.irreversible)
+            return {**found.to_json(), "anchor": found.url_after if moved else None}
+
+        try:
+            outcome = await context.run.journal.act(effect, do)
+        except UnknownAction:
+            return {"route": "confirm", "trouble": "an earlier attempt of this run was cut off in it"}
+        except ToolError as error:
+            if effect.irreversible:
+                return {"route": "confirm", "trouble": error.message}
+            return {"route": "check", "history": [*state["history"], _done(state, choice, False, error.message)]}
+        step = _done(state, choice, outcome["changed"], outcome["text"])
+        return {"route": "check", "history": [*state["history"], step]}
+
+    async def _confirm(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        answer = ask_user(
+            f"It is not known whether this happened: {_decided(state).words}. Did it?",
+            missing="whether it happened",
+            choices=[HAPPENED, NOT_HAPPENED],
+            why=f"{state['trouble']}; it is not repeated unless you say that it did not happen.",
+        )
+        said = answer.strip().lower()
+        return {"route": "act" if said in (NOT_HAPPENED, NO, "n") else "settle"}
+
+    async def _settle(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        choice = _decided(state)
+        effect, _ = self._effect(state, choice)
+        context.run.journal.settle(effect, {"anchor": state["page"]["url"], "settled": True})
+        step = _done(state, choice, True, "it happened, as the user said")
+        return {"history": [*state["history"], step], "spent": [*state["spent"], choice.words]}
+
+    async def _check(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        if context.episode is None:
+            return {"route": "observe"}
+        episode = context.episode
+
+        async def look() -> bool:
+            return await episode.over(await context.session())
+
+        over = await context.run.journal.read("over", {"steps": len(state["history"])}, look)
+        return {"route": "end", "answer": "the episode is over"} if over else {"route": "observe"}
+
+    # ---- parts of nodes ----
+
+    def _view(self, state: WebState) -> View:
+        answers = [Value(**item) for item in state["answers"]]
+        exemplars = [
+            Exemplar.from_json({key: value for key, value in item.items() if key != "similarity"})
+            for item in state.get("recalled") or ()
+        ]
+        snapshot = load_snapshot(state["page"])
+        return View(state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars)
+
+    def _options(self, state: WebState, view: View, missing: list[Gap], context: WebContext) -> list[Candidate]:
+        """Return the candidates without those that the user, the policy, or earlier tries rule out."""
+        asked = {gap.element for gap in missing}
+        fields = [element for element in view.snapshot.elements if element.id in asked]
+        finish = bool(state["history"]) and self.episode is None
+        found = candidates_of(view.snapshot, view.instruction, view.values, finish=finish, missing=fields)
+        barred = {*state["refused"], *state["spent"]}
+        kept = [c for c in found if c.words not in barred and _repeated(c, state, view) < REPEATS]
+        if self.approval == "deny":
+            kept = [
+                c
+                for c in kept
+                if c.action is None or not irreversible(view.snapshot, c.action, sandbox=context.config.sandbox)
+            ]
+        return kept
+
+    def _effect(self, state: WebState, choice: Candidate) -> tuple[Effect, Action]:
+        action = choice.action
+        assert action is not None, "only candidates with an action are acted on"
+        snapshot = load_snapshot(state["page"])
+        box = snapshot.get(action.element).box if action.element and action.element in snapshot else None
+        effect = Effect(
+            action.name,
+            {"action": action.to_json(), "number": len(state["history"])},
+            choice.words,
+            replayable=replayable(action),
+            irreversible=state.get("approval") is not None,
+            box=tuple(box) if box else None,
+        )
+        return effect, action
+
+    # ---- memory ----
+
+    def _exemplars(self, context: WebContext) -> ExemplarMemory | None:
+        if self._memory == "off":
+            return None
+        try:
+            memory = self.memory
+            if len(memory) or memory.folder is None:
+                return memory
+            return _shipped_memory(memory)
+        except MissingExtra as error:
+            if self._memory is not None:
+                raise
+            context.run.emit(Note(level="warning", text=f"no exemplars are recalled: {error}"))
+            return None
+
+    @property
+    def memory(self) -> ExemplarMemory:
+        """The agent's memory, opened when it is first needed."""
+        if self._opened is None:
+            if self._memory == "off":
+                raise UsageError("this agent has no memory", mend="make it with memory=... other than 'off'")
+            folder = default_folder(self.settings) if self._memory is None else self._memory
+            assert not isinstance(folder, ExemplarMemory)
+            self._opened = ExemplarMemory(folder)
+        return self._opened
+
+    def remember(self, run: Path | str) -> Exemplar:
+        """Keep the trajectory of a run that ended as done, as an exemplar for its siblings."""
+        return remember_run(self.memory, run)
+
+
+def _route(state: WebState) -> str:
+    return END if state["route"] == "end" else state["route"]
+
+
+def _decided(state: WebState) -> Candidate:
+    decision = state["decision"]
+    assert decision is not None, "nothing was decided"
+    return Candidate.from_json(decision)
+
+
+def _done(state: WebState, choice: Candidate, changed: bool, result: str) -> Done:
+    page = page_text(load_snapshot(state["page"]), state["task"])
+    return Done(page=page, state=_page_key(state["page"]["url"], page), words=choice.words, changed=changed, result=result)
+
+
+def _page_key(url: str, text: str) -> str:
+    return digest(url, text)
+
+
+def _repeated(choice: Candidate, state: WebState, view: View) -> int:
+    """Return how often an action was done on a page that looked just like this one; without effect counts double."""
+    if choice is FINISH:
+        return 0
+    key = _page_key(view.snapshot.url, page_text(view.snapshot, state["task"]))
+    same = [step for step in state["history"] if step["words"] == choice.words and step["state"] == key]
+    return sum(1 if step["changed"] else REPEATS for step in same)
+
+
+def _submits(choice: Candidate, view: View) -> bool:
+    """Say whether a choice would send a form on its way."""
+    action = choice.action
+    if action is None or action.element is None:
+        return choice is FINISH
+    element = view.snapshot.get(action.element)
+    return choice.kind == "press" or (choice.kind == "click" and (element.submits or element.role == "button"))
+
+
+def _nothing_left(state: WebState) -> str:
+    tried = ", ".join(dict.fromkeys(step["words"] for step in state["history"]))
+    return f"nothing is left to try on this page{f' after: {tried}' if tried else ''}"
+
+
+def _summary(view: View) -> str:
+    lines = [line.words for line in view.snapshot.lines if line.words]
+    return (view.snapshot.title or (lines[0] if lines else "") or view.snapshot.url)[:300]
+
+
+def _shipped_memory(empty: ExemplarMemory) -> ExemplarMemory:
+    memory = ExemplarMemory(embedder=empty.embedder)
+    memory.add_all(shipped())
+    return memory

@@ -1,0 +1,186 @@
+"""What could be done next: element by operation, with values from the task's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...tools.browser import Action, Element, Snapshot
+from .page import is_text_field, name_of
+from .values import Value, typed, words_of
+
+LIMIT = 60
+CLICKED = frozenset(
+    "button link tab menuitem menuitemcheckbox menuitemradio option radio clickable shape treeitem summary switch "
+    "heading image img cell row gridcell".split()
+)
+CHECKED = frozenset({"checkbox"})
+# Not acted on by itself: what it contains is.
+CONTAINERS = frozenset({"dialog", "alertdialog"})
+VALUES_A_FIELD = 6
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One thing that could be done, as the words that a model ranks and as the action that does it.
+
+    ``action`` is None for ``finish`` and for ``ask``. ``value`` is what is typed or chosen, with its source.
+    ``ask`` holds the id of the field whose value nobody named (the words then stand for filling it).
+    """
+
+    words: str
+    action: Action | None = None
+    value: Value | None = None
+    ask: str = ""
+
+    @property
+    def kind(self) -> str:
+        if self.action is not None:
+            return self.action.name
+        return "ask" if self.ask else "finish"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data, for the state of the graph."""
+        return {
+            "words": self.words,
+            "kind": self.kind,
+            "action": self.action.to_json() if self.action else None,
+            "value": self.value.to_json() if self.value else None,
+            "ask": self.ask,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Candidate:
+        """Return the candidate of ``to_json``."""
+        action = Action.from_json(data["action"]) if data["action"] else None
+        value = Value(**data["value"]) if data["value"] else None
+        return cls(data["words"], action, value, data["ask"])
+
+
+FINISH = Candidate("finish")
+
+
+def candidates_of(
+    snapshot: Snapshot,
+    task: str,
+    values: Sequence[Value],
+    *,
+    finish: bool = False,
+    missing: Sequence[Element] = (),
+    limit: int = LIMIT,
+) -> list[Candidate]:
+    """Return what could be done on a page, in the page's order, each once.
+
+    Above ``limit`` those go that share the fewest words with the task. ``finish`` adds the end of the task;
+    ``missing`` are fields whose value would have to be asked for.
+    """
+    found: dict[str, Candidate] = {}
+    asked = {element.id for element in missing}
+    for element in snapshot.elements:
+        if "disabled" in element.states or element.role in CONTAINERS:
+            continue
+        for candidate in _of_element(snapshot, element, values, task):
+            found.setdefault(candidate.words, candidate)
+        if element.id in asked:
+            ask = Candidate(_fill_words(_the_value(element), name_of(snapshot, element)), ask=element.id)
+            found.setdefault(ask.words, ask)
+    kept = _nearest(list(found.values()), task, limit)
+    return [*kept, FINISH] if finish else kept
+
+
+def _of_element(
+    snapshot: Snapshot, element: Element, values: Sequence[Value], task: str
+) -> list[Candidate]:
+    name = name_of(snapshot, element)
+    if is_text_field(element):
+        found = [
+            Candidate(
+                _fill_words(f'"{value.text}"', name),
+                Action.on(snapshot, "fill", element.id, typed(value, element.states)),
+                value,
+            )
+            for value in values_for(element, values)
+            if typed(value, element.states) != element.value
+        ]
+        if "focused" not in element.states:
+            found.append(Candidate(f"click {name}", Action.on(snapshot, "click", element.id)))
+        if element.value:
+            found.append(Candidate(f"press Enter in {name}", Action.on(snapshot, "press", element.id, "Enter")))
+        return found
+    if element.options:
+        return _choices(snapshot, element, name, task)
+    if element.role in CHECKED:
+        if "checked" in element.states:
+            return []
+        return [Candidate(f"check {name}", Action.on(snapshot, "check", element.id))]
+    if element.role in CLICKED and not ("checked" in element.states and element.role == "radio"):
+        return [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
+    if element.value is not None and "focused" not in element.states:
+        return [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
+    return []
+
+
+def _choices(snapshot: Snapshot, element: Element, name: str, task: str) -> list[Candidate]:
+    """Return the options of a list; of a list that takes several, those that the task names in one go as well."""
+    lowered = task.lower()
+    named = [option for option in element.options if option.lower() in lowered]
+    found = []
+    for option in element.options:
+        if option != element.value:
+            action = Action.on(snapshot, "select_option", element.id, option)
+            found.append(Candidate(f'select "{option}" in {name}', action, Value(option, "page", "option")))
+    if "multiple" in element.states and len(named) > 1 and " | ".join(named) != element.value:
+        action = Action.on(snapshot, "select_option", element.id, tuple(named))
+        words = " and ".join(f'"{option}"' for option in named)
+        found.append(Candidate(f"select {words} in {name}", action, Value(", ".join(named), "task", "option")))
+    return found
+
+
+def values_for(element: Element, values: Sequence[Value]) -> list[Value]:
+    """Return the values that could go into a field.
+
+    Values whose cue or kind speaks of this field, when there are any; else all that are not another field's
+    answer from the user.
+    """
+    own = set(words_of(element.name))
+    said = [value for value in values if value.source == "user" and _same_field(value, element)]
+    if said:
+        return said
+    free = [value for value in values if value.source != "user"]
+    fitting = [value for value in free if own and own & set(words_of_cue(value))]
+    for state in ("date", "time"):
+        if state in element.states:
+            fitting = [value for value in free if value.kind == state]
+    return (fitting or free)[:VALUES_A_FIELD]
+
+
+def words_of_cue(value: Value) -> list[str]:
+    """Return the words before a value, nearest first."""
+    return value.cue.split()[::-1][:2]
+
+
+def _same_field(value: Value, element: Element) -> bool:
+    return value.cue == field_name(element)
+
+
+def field_name(element: Element) -> str:
+    """Return what a field is called in a question: its label, else its role."""
+    return element.name or element.role
+
+
+def _the_value(element: Element) -> str:
+    return f"the {element.name.lower()}" if element.name else "the text"
+
+
+def _fill_words(value: str, name: str) -> str:
+    return f"type {value} into {name}"
+
+
+def _nearest(candidates: list[Candidate], task: str, limit: int) -> list[Candidate]:
+    if len(candidates) <= limit:
+        return candidates
+    wanted = set(words_of(task))
+    shared = [len(wanted & set(words_of(candidate.words))) for candidate in candidates]
+    best = sorted(range(len(candidates)), key=lambda index: (-shared[index], index))[:limit]
+    return [candidates[index] for index in sorted(best)]

@@ -1,0 +1,132 @@
+"""The browser of a run: opened when it is first needed, and brought back to where it was after a crash."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentkit.contracts.event import Note
+from agentkit.errors import ReplayError, ToolError
+from agentkit.runtime.context import Context
+from agentkit.runtime.journal import Entry
+
+from ...tools.browser import Action, BrowserEvent, BrowserSession, SessionConfig, replay
+from ...tools.browser.actions import goto
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+    from .episode import Episode
+
+STORAGE = "browser.json"
+
+
+@dataclass
+class WebContext(Context):
+    """A run's dependencies with its browser session.
+
+    ``url`` is where the task starts (None with an ``episode``). ``current`` says whether the page that this process
+    holds is the page of the last observation: if not, elements are found by their descriptions, not by their ids.
+    """
+
+    url: str | None = None
+    config: SessionConfig = field(default_factory=SessionConfig)
+    browser: Browser | None = None
+    episode: Episode | None = None
+    current: bool = False
+    _session: BrowserSession | None = None
+
+    async def session(self) -> BrowserSession:
+        """Return the open session; the first call of a process opens it and restores what the run had done."""
+        if self.run.replaying:
+            raise ReplayError("a replay has no browser")
+        if self._session is None:
+            session = BrowserSession(self.config, browser=self.browser, on_event=self._note)
+            await self.stack.enter_async_context(session)
+            self._session = session
+            await self.restore(session)
+        return self._session
+
+    async def reopen(self) -> BrowserSession:
+        """Leave a dead page: a fresh one, brought back to where the run was."""
+        session = await self.session()
+        await session.fresh_page()
+        self.current = False
+        await self.restore(session)
+        return session
+
+    async def restore(self, session: BrowserSession) -> None:
+        """Open the start, or the last place that must not be reached twice, and repeat what was done since.
+
+        Cookies and local storage come from the run folder. What can't be repeated is noted, and the agent goes on
+        from what it then sees. An irreversible action is never repeated here.
+        """
+        entries = self.run.journal.actions()
+        anchors = [index for index, entry in enumerate(entries) if _anchor(entry)]
+        if entries and self.storage.is_file():
+            await session.context.set_storage_state(self.storage)
+        if anchors:
+            await goto(session, _anchor(entries[anchors[-1]]))
+            entries = entries[anchors[-1] + 1 :]
+        else:
+            await self._start(session)
+        for entry in entries:
+            if not await self._repeat(session, entry):
+                break
+
+    async def save_storage(self, session: BrowserSession) -> None:
+        """Keep cookies and local storage in the run folder, readable by this user only."""
+        if self.episode is not None:
+            return
+        state = await session.context.storage_state()
+        draft = self.storage.with_suffix(".new")
+        with open(draft, "w", encoding="utf-8", opener=_private) as file:
+            file.write(_dumps(state))
+        draft.replace(self.storage)
+
+    @property
+    def storage(self) -> Path:
+        return self.run.folder.path / STORAGE
+
+    async def _start(self, session: BrowserSession) -> None:
+        if self.episode is not None:
+            await self.episode.open(session)
+        elif self.url is not None:
+            await goto(session, self.url)
+
+    async def _repeat(self, session: BrowserSession, entry: Entry) -> bool:
+        if not entry.effect.replayable or entry.effect.irreversible:
+            self._warn(f"{entry.effect.describe} is not repeated on the fresh page")
+            return False
+        try:
+            await replay(session, Action.from_json(entry.effect.arguments["action"]))
+        except ToolError as error:
+            self._warn(f"{entry.effect.describe} can't be repeated on the fresh page: {error.message}")
+            return False
+        self.run.emit(Note(text=f"repeated on the fresh page: {entry.effect.describe}"))
+        return True
+
+    def _warn(self, text: str) -> None:
+        self.run.emit(Note(level="warning", text=text))
+
+    def _note(self, event: BrowserEvent) -> None:
+        if event.kind != "console":
+            level = "warning" if event.kind in ("blocked", "crash", "dialog") else "info"
+            self.run.emit(Note(level=level, text=event.text))
+
+
+def _anchor(entry: Entry) -> str:
+    """Return the URL from which a restored page starts after this action, empty when it changed no document."""
+    return entry.outcome.get("anchor") or "" if isinstance(entry.outcome, dict) else ""
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_TRUNC, 0o600)
+
+
+def _dumps(state: Any) -> str:
+    import json
+
+    return json.dumps(state)

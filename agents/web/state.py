@@ -1,0 +1,47 @@
+"""The state of a web run: plain data, so that a checkpoint holds all of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+Route = Literal["observe", "recall", "decide", "ask", "approve", "act", "confirm", "settle", "check", "end"]
+
+
+class Done(TypedDict):
+    """One action that was done (or tried): on which page, in which words, with which result.
+
+    ``page`` is the page's text before it, ``state`` a digest of that page, ``changed`` whether it had an effect.
+    """
+
+    page: str
+    state: str
+    words: str
+    changed: bool
+    result: str
+
+
+class WebState(TypedDict, total=False):
+    """What the graph carries.
+
+    ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
+    ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
+    words of irreversible actions that happened in an earlier attempt. ``pending`` is the question to be asked.
+    """
+
+    task: str
+    family: str
+    page: dict[str, Any]
+    screen: str
+    seen: int
+    recalled: list[dict[str, Any]] | None
+    history: list[Done]
+    answers: list[dict[str, Any]]
+    decision: dict[str, Any] | None
+    approval: str | None
+    pending: dict[str, Any] | None
+    refused: list[str]
+    spent: list[str]
+    trouble: str
+    route: Route
+    answer: str | None
+    failure: str | None

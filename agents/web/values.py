@@ -1,0 +1,122 @@
+"""What can be typed: the values that the task itself names, and where each came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Source = Literal["task", "user", "memory", "page", "model"]
+
+QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<!\w)'([^']+)'(?!\w)")
+DATE = re.compile(r"\b\d{1,2}/\d{1,2}/\d{2,4}\b|\b\d{4}-\d{2}-\d{2}\b")
+TIME = re.compile(r"\b\d{1,2}:\d{2}(?:\s?[AaPp]\.?[Mm]\.?)?(?!\w)")
+EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w\b")
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?![\w/:])")
+NAME = re.compile(r"\b[A-Z][\w'-]*(?:\s+(?:of|the|and|de|la)?\s*[A-Z][\w'-]*)*")
+# "genre: comedy", "by Ashley", "named Tula", "from year 1973": the word after names a value.
+AFTER = re.compile(
+    r"\b(?:by|named?|called|for|as|to|is|year|genre|director|user|username|password|with|search|enter|type|from)\s+"
+    r"(?:the\s+)?([^\s,.;:\"'()]+)",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[^\W_][\w'-]*")
+# Words that only hold a sentence together; they are never a value by themselves.
+STOP = frozenset(
+    "a an and are as at be by click enter find for from go he her his in input into is it its like me my name named no "
+    "of on or password please press search select send she submit text textbox textboxes that the their then this to "
+    "type user username using value values was with word year you your box boxes button field fields form link list "
+    "date time both hit first last item starts into".split()
+)
+KINDS: Sequence[tuple[str, re.Pattern[str]]] = (
+    ("date", DATE),
+    ("time", TIME),
+    ("email", EMAIL),
+    ("number", NUMBER),
+    ("name", NAME),
+)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A text that can be typed.
+
+    ``source`` says who said it: the task, or the user in answer to a question. ``kind`` is how it was recognised;
+    ``cue`` holds the words just before it in the task ("the password"), or the field that the user was asked about.
+    """
+
+    text: str
+    source: Source = "task"
+    kind: str = "quoted"
+    cue: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return asdict(self)
+
+
+def values_in(task: str) -> list[Value]:
+    """Return the values that a task names, the surest kinds first, each text once.
+
+    Quoted text, dates, times, addresses, numbers, capitalised names, then words after words such as "by".
+    """
+    found: list[Value] = []
+    rest = task
+    for match in QUOTED.finditer(task):
+        text = next(group for group in match.groups() if group)
+        found.append(Value(text.strip(), kind="quoted", cue=_before(task, match.start())))
+    rest = QUOTED.sub(lambda match: " " * len(match.group()), rest)
+    for kind, pattern in KINDS:
+        for match in pattern.finditer(rest):
+            if kind == "name" and match.group().lower() in STOP:
+                continue
+            found.append(Value(match.group().strip(), kind=kind, cue=_before(rest, match.start())))
+        if kind in ("date", "time", "email"):
+            # A date is one value, not three numbers as well.
+            rest = pattern.sub(lambda match: " " * len(match.group()), rest)
+    for match in AFTER.finditer(rest):
+        if match.group(1).lower() not in STOP:
+            found.append(Value(match.group(1), kind="word", cue=_before(rest, match.start(1))))
+    if not any(value.kind == "quoted" for value in found):
+        # Nothing is marked as a value: any word of the task may be one.
+        for match in WORD.finditer(rest):
+            if match.group().lower() not in STOP:
+                found.append(Value(match.group(), kind="word", cue=_before(rest, match.start())))
+    return _unique(found)
+
+
+def typed(value: Value, states: Sequence[str]) -> str:
+    """Return a value as a field takes it: a date field wants ``2026-11-23``, a time field ``14:05``."""
+    if "date" in states and (match := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", value.text)):
+        month, day, year = map(int, match.groups())
+        return f"{year:04d}-{month:02d}-{day:02d}"
+    if "time" in states and (match := re.fullmatch(r"(\d{1,2}):(\d{2})\s?([AaPp])?.*", value.text)):
+        hour, minute = int(match[1]), match[2]
+        if match[3]:
+            hour = hour % 12 + (12 if match[3] in "Pp" else 0)
+        return f"{hour:02d}:{minute}"
+    return value.text
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in lower case, without those that only hold it together."""
+    return [word for word in re.findall(r"[^\W_]+", text.lower()) if word not in STOP]
+
+
+def _before(text: str, at: int) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text[:at])[-4:]).lower()
+
+
+def _unique(values: Iterable[Value]) -> list[Value]:
+    kept: dict[str, Value] = {}
+    for value in values:
+        text = value.text.strip(" .,;:!?") if value.kind in ("name", "word") else value.text
+        # The first word of a sentence is written large without being a name.
+        if text and (value.kind != "name" or not _opens_sentence(value)):
+            kept.setdefault(text, Value(text, value.source, value.kind, value.cue))
+    return list(kept.values())
+
+
+def _opens_sentence(value: Value) -> bool:
+    return value.cue == "" and " " not in value.text
