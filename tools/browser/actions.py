@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_WAIT = 10.0
 MAX_TEXT = 10_000
+HOVER_SECONDS = 0.8
 # Fields whose text the browser itself formats: typing into them key by key goes wrong.
 FORMATTED = frozenset({"date", "time", "datetime-local", "month", "week", "color", "range", "file"})
 
@@ -398,17 +399,42 @@ async def _at_element(
     handle = await _handle(session, element)
 
     async def at_its_point() -> None:
-        # The middle of a box may lie beside the shape or under something else: aim at a point that hits.
         await handle.scroll_into_view_if_needed()
-        spot = await session.kit(_frame(session, element), "kit.point(arg)", handle)
-        if spot is None or "x" not in spot:
-            over = (spot or {}).get("over")
-            raise ToolError(
-                f"{element} can't be reached: {'covered by ' + over if over else 'it has no visible place'}"
-            )
-        await act(handle, {"position": {"x": spot["x"], "y": spot["y"]}, "no_wait_after": True})
+        spot = await _spot(session, element, handle)
+        await handle.hover(position=spot, no_wait_after=True)
+        await act(
+            handle, {"position": await _spot_under_the_mouse(session, element, handle), "no_wait_after": True}
+        )
 
     return await effect_of(session, at_its_point, element)
+
+
+async def _spot(session: BrowserSession, element: str, handle: ElementHandle) -> Any:
+    """Return a place in the element that a click reaches: its middle may lie beside the shape or under another."""
+    spot = await session.kit(_frame(session, element), "kit.point(arg)", handle)
+    if "x" in spot:
+        return {"x": spot["x"], "y": spot["y"]}
+    why = f"covered by {spot['over']}" if spot["over"] else "it has no visible place"
+    raise ToolError(f"{element} can't be reached: {why}")
+
+
+async def _spot_under_the_mouse(session: BrowserSession, element: str, handle: ElementHandle) -> Any:
+    """Return the place again once the page has answered to the mouse being there.
+
+    A page may fetch another picture for what the mouse is over; until it comes, the place is empty and a
+    click would go through. People are slower than that.
+    """
+    end = time.monotonic() + HOVER_SECONDS
+    await session.kit(_frame(session, element), "kit.painted()")
+    while True:
+        try:
+            spot = await _spot(session, element, handle)
+            if not session.pending() or time.monotonic() > end:
+                return spot
+        except ToolError:
+            if time.monotonic() > end:
+                raise
+        await asyncio.sleep(0.02)
 
 
 async def effect_of(

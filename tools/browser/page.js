@@ -167,6 +167,11 @@
     };
     check();
   });
+  // Two frames from now, or soon where nothing is painted (a tab in the background).
+  const painted = () => new Promise((resolve) => {
+    setTimeout(resolve, 100);
+    window.requestAnimationFrame(() => window.requestAnimationFrame(resolve));
+  });
   const unwatch = () => {
     if (!watcher) return;
     watcher.disconnect();
@@ -185,7 +190,7 @@
 
   const api = {
     stringify,
-    listens, shadowOf, idOf, get, cut, empty, probe, point, watch, settle, count: () => count, unwatch,
+    listens, shadowOf, idOf, get, cut, empty, probe, point, watch, settle, painted, count: () => count, unwatch,
     reserve: (first) => { last = Math.max(last, first); },
     last: () => last,
   };
