@@ -161,14 +161,14 @@ asyncio.run(VisualSearchAgent(Oracle(THINGS), hooks=[hook]).arun(QUESTION, image
 
 
 @pytest.mark.parametrize("after", [1, 5])
-async def test_a_killed_search_goes_on_where_it_was(picture: Path, tmp_path: Path, after: int) -> None:
-    whole = await ask(Oracle(THINGS), picture, tmp_path / "whole")
+def test_a_killed_search_goes_on_where_it_was(picture: Path, tmp_path: Path, after: int) -> None:
+    whole = VisualSearchAgent(Oracle(THINGS)).run(QUESTION, images=[picture], out=tmp_path / "whole")
     out = tmp_path / "killed"
     code = KILLED.format(here=str(Path(__file__).parent), after=after, picture=str(picture), out=str(out))
     done = subprocess.run([sys.executable, "-c", code], env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     model = Oracle(THINGS)
-    result = await VisualSearchAgent(model).aresume(out)
+    result = VisualSearchAgent(model).resume(out)
     assert (result.status, result.answer, result.evidence) == ("done", whole.answer, whole.evidence)
     assert result.usage.calls == whole.usage.calls
     assert len(model.asked) < whole.usage.calls
@@ -214,7 +214,7 @@ async def test_senseless_options_are_refused_before_any_call(
     assert model.asked == []
 
 
-async def test_bad_pictures_are_refused_before_any_call(picture: Path, tmp_path: Path) -> None:
+def test_bad_pictures_are_refused_before_any_call(picture: Path, tmp_path: Path) -> None:
     model = Oracle(THINGS)
     torn = tmp_path / "torn.png"
     torn.write_bytes(picture.read_bytes()[:500])
@@ -222,9 +222,9 @@ async def test_bad_pictures_are_refused_before_any_call(picture: Path, tmp_path:
     text.write_text("no picture")
     for bad, error in ((torn, ImageError), (text, ImageError), (tmp_path / "none.png", UsageError)):
         with pytest.raises(error):
-            await ask(model, bad, tmp_path / bad.stem)
+            VisualSearchAgent(model).run(QUESTION, images=[bad], out=tmp_path / bad.stem)
     with pytest.raises(UsageError):
-        await VisualSearchAgent(model).arun(QUESTION, images=[], out=tmp_path / "none")
+        VisualSearchAgent(model).run(QUESTION, images=[], out=tmp_path / "none")
     with pytest.raises(UsageError):
         VisualSearchAgent(model, strategy="hope")
     assert model.asked == []
