@@ -200,8 +200,13 @@ def _too_big(name: str, size: str) -> ImageError:
 def _oriented_size(data: bytes, name: str) -> tuple[int, int]:
     picture = _open(data, name)
     width, height = picture.size
+    try:
+        # A PNG may hold its EXIF block after its pixels, which are decoded to get there.
+        orientation = picture.getexif().get(0x0112)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{name} is damaged: {error}") from error
     # EXIF orientations 5 to 8 turn the picture by a quarter.
-    return (height, width) if picture.getexif().get(0x0112) in (5, 6, 7, 8) else (width, height)
+    return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
 def _decode(data: bytes, name: str) -> PILImage:

@@ -31,7 +31,7 @@ class Recording:
         self._calls = _by_scope(calls)
         self._effects = _by_scope(effects)
         self._taken: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._latest = {line["key"]: line for line in calls}
+        self._all_calls = calls
 
     @classmethod
     def load(cls, folder: RunFolder) -> Recording:
@@ -52,9 +52,18 @@ class Recording:
         found = self._effects.get((f"answer:{question}", question), [])
         return found[-1] if found else None
 
-    def latest(self, key: str) -> dict[str, Any] | None:
-        """Return the newest recorded model call with this key, from any scope."""
-        return self._latest.get(key)
+    def known_call(self, scope: str, key: str) -> dict[str, Any] | None:
+        """Return the next recorded model call of this scope and key, None when there is no other."""
+        found = self._calls.get((scope, key), [])
+        place = self._taken[(scope, key)]
+        if place >= len(found):
+            return None
+        self._taken[(scope, key)] += 1
+        return found[place]
+
+    def calls_of(self, reference: str) -> int:
+        """Return how many calls a model was really asked (replies from a cache or a recording are not counted)."""
+        return sum(line["usage"]["calls"] for line in self._all_calls if line["model"] == reference)
 
     def _take(
         self, lines: dict[tuple[str, str], list[dict[str, Any]]], scope: str, key: str, what: str

@@ -1,0 +1,259 @@
+"""The report: complete, harmless whatever it holds, and usable in a real browser without a network."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+import recorded
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentkit.contracts import event as ev
+from agentkit.contracts.result import Question
+from agentkit.errors import RunError, UsageError
+from agentkit.runs.report import write_report
+from agentkit.runs.report_view import View, chips_of, timeline
+
+HOSTILE = '</script></style><script>window.hit=1</script><img src=x onerror="window.hit=2">\'"><svg onload=hit> {{7*7}} &amp;'
+TAGS = (
+    "html head meta title style body header main section p h1 h2 h3 div span details summary pre table thead tbody"
+    " tfoot tr th td a ol ul li button label input figure figcaption blockquote b br i code svg use rect title image"
+    " defs g dialog script output aside"
+)
+
+
+class Reader(HTMLParser):
+    """Collects elements, handlers, and the text outside of style and script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: dict[str, int] = {}
+        self.handlers: list[str] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self._raw = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+        self._raw = tag in ("style", "script")
+
+    def handle_endtag(self, tag):
+        self._raw = False
+
+    def handle_data(self, data):
+        if not self._raw:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def report(run) -> Reader:
+    return Reader(write_report(run.folder.path).read_text("utf-8"))
+
+
+def harmless(page: Reader) -> None:
+    assert set(page.tags) <= set(TAGS.split())
+    assert page.tags["script"] == 1
+    assert page.handlers == []
+    assert all(address.startswith(("#p", "data:image/webp;base64,")) for address in page.addresses)
+
+
+def test_everything_hostile_is_escaped(tmp_path):
+    page = report(recorded.web_run(tmp_path / "r", HOSTILE))
+    harmless(page)
+    assert page.text.count("window.hit=1") > 20
+    assert "{{7*7}}" in page.text
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
+def test_any_text_is_harmless(tmp_path_factory, words):
+    page = report(recorded.web_run(tmp_path_factory.mktemp("r") / "r", words, steps=1))
+    harmless(page)
+
+
+def test_a_report_says_what_happened(tmp_path):
+    page = report(recorded.web_run(tmp_path / "r"))
+    for piece in (
+        "Book Luigi's",
+        "done",
+        "untrusted",
+        "reweight",
+        "of 20",
+        "Questions",
+        "Memory",
+    ):
+        assert piece in page.text
+    page = report(recorded.search_run(tmp_path / "s"))
+    assert "Search for red thing" in page.text
+    assert "(1700, 900, 1780, 980)" in page.text
+    assert "Search tree (4 visited regions)" in page.text
+
+
+def test_a_killed_run_has_a_report(tmp_path):
+    run = recorded.web_run(tmp_path / "r", kill=True)
+    with (run.folder.path / "events.jsonl").open("a") as file:
+        file.write('{"kind":"note","te')
+    before = (run.folder.path / "events.jsonl").read_bytes()
+    page = report(run)
+    assert "unfinished" in page.text
+    assert "pending" in page.text
+    assert "not ended" in page.text
+    # A report is only a look: a run that is still going on must not be touched.
+    assert (run.folder.path / "events.jsonl").read_bytes() == before
+
+
+def test_a_run_without_events_has_a_report(tmp_path):
+    run = recorded.start(tmp_path / "r")
+    (run.folder.path / "events.jsonl").unlink()
+    assert "Nothing happened yet" in report(run).text
+
+
+def test_lost_pictures_are_said_to_be_lost(tmp_path):
+    run = recorded.search_run(tmp_path / "r")
+    for path in (run.folder.path / "images").iterdir():
+        path.unlink()
+    assert "is not in the run folder" in report(run).text
+
+
+def test_damaged_pictures_do_not_stop_it(tmp_path):
+    run = recorded.search_run(tmp_path / "r")
+    for path in (run.folder.path / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:200])
+    assert "is not in the run folder" in report(run).text
+
+
+def test_unknown_events_and_no_folder_are_errors(tmp_path):
+    run = recorded.web_run(tmp_path / "r")
+    with (run.folder.path / "events.jsonl").open("a") as file:
+        file.write(json.dumps({"kind": "dreamt", "seq": 1}) + "\n")
+    with pytest.raises(RunError, match="does not know"):
+        write_report(run.folder.path)
+    with pytest.raises(UsageError, match="not a run folder"):
+        write_report(tmp_path)
+
+
+def test_each_picture_is_embedded_once_and_small_regions_are_sharp(tmp_path):
+    run = recorded.search_run(tmp_path / "r", size=(6000, 4000), found=(4700, 2900, 4760, 2960))
+    text = write_report(run.folder.path).read_text()
+    places = text.split("<image ")[1:]
+    assert len(places) == len({place.split(" preserve")[0] for place in places})
+    assert any('width="60" height="60"' in place for place in places)
+    assert len(text) < 1_500_000
+
+
+def test_a_large_run_stays_small(tmp_path):
+    run = recorded.web_run(tmp_path / "r", "words " * 40, steps=250)
+    assert len((run.folder.path / "events.jsonl").read_text().splitlines()) > 2000
+    path = write_report(run.folder.path)
+    assert path.stat().st_size < 8_000_000
+
+
+def test_runs_inside_are_linked(tmp_path):
+    outer = recorded.start(tmp_path / "r")
+    recorded.web_run(tmp_path / "r" / "step-1")
+    page = report(outer)
+    assert "step-1/report.html" in page.addresses
+    assert (tmp_path / "r" / "step-1" / "report.html").is_file()
+
+
+def test_the_report_can_go_elsewhere(tmp_path):
+    recorded.web_run(tmp_path / "r")
+    assert write_report(tmp_path / "r", tmp_path / "x.html") == tmp_path / "x.html"
+    with pytest.raises(RunError, match="can't write"):
+        write_report(tmp_path / "r", tmp_path / "none" / "x.html")
+
+
+def test_spans_nest_and_ends_replace_beginnings():
+    events = [
+        ev.NodeStarted(node="outer", step=1, span="1:outer", time=1),
+        ev.NodeStarted(node="inner", step=1, span="1:outer/1:inner", parent="1:outer", time=2),
+        ev.Acted(action="x", state="pending", span="1:outer/1:inner", time=3),
+        ev.Acted(action="x", state="done", span="1:outer/1:inner", time=4),
+        ev.NodeEnded(node="inner", step=1, seconds=2, span="1:outer/1:inner", time=4),
+        ev.Asked(question=Question(id="q", text="?"), time=5),
+    ]
+    outer, asked = timeline(events, 1)
+    (inner,) = outer.items
+    (acted,) = inner.items
+    assert (acted.event.state, acted.at, inner.seconds, outer.seconds) == ("done", 2, 2, None)
+    assert asked.kind == "asked"
+    assert chips_of([acted.event]) == [("acted done", "x")]
+
+
+def test_a_node_visited_again_after_a_crash_counts_once(tmp_path):
+    run = recorded.search_run(tmp_path / "r")
+    events = [ev.EVENT.validate_python(line) for line in run.folder.lines("events.jsonl")]
+    (search,) = View(run.info, [*events, *events]).searches
+    assert [visit.order for visit in search.in_order] == [1, 2, 3, 4]
+    assert [len(visit.below) for visit in search.in_order] == [1, 1, 1, 0]
+    assert len(search.found) == 1
+
+
+@pytest.fixture(scope="module")
+async def browser():
+    playwright_api = pytest.importorskip("playwright.async_api")
+    from agentkit.tools.browser.launch import launch
+
+    async with playwright_api.async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser):
+    page = await browser.new_page(viewport={"width": 1200, "height": 900})
+    page.seen = []
+    page.on("request", lambda request: page.seen.append(request.url))
+    page.on("console", lambda message: page.seen.append(message.text))
+    page.on("pageerror", lambda error: page.seen.append(str(error)))
+    yield page
+    await page.close()
+
+
+async def open_report(page, run) -> None:
+    address = write_report(run.folder.path).absolute().as_uri()  # noqa: ASYNC240
+    await page.goto(address)
+    others = [seen for seen in page.seen if seen != address and not seen.startswith("data:image/")]
+    assert others == []
+
+
+async def test_in_a_browser_nothing_runs_but_the_report(page, tmp_path):
+    await open_report(page, recorded.web_run(tmp_path / "r", HOSTILE))
+    assert await page.evaluate("window.hit") is None
+    await page.get_by_role("button", name="open all").click()
+    assert await page.evaluate("window.hit") is None
+
+
+async def test_the_slider_walks_through_the_search(page, tmp_path):
+    await open_report(page, recorded.search_run(tmp_path / "r"))
+    shown = "document.querySelectorAll('rect.visit:not(.later)').length"
+    assert await page.evaluate(shown) == 4
+    await page.locator("input[type=range]").fill("2")
+    assert await page.evaluate(shown) == 2
+    assert (await page.locator(".search .title").inner_text()).startswith("2: (1200, 800, 2400, 1600)")
+    await page.locator("button.node").nth(2).click()
+    assert await page.locator("output").inner_text() == "3 of 4"
+    assert await page.locator(".look svg").get_attribute("viewBox") == "1200 800 600 400"
+
+
+async def test_filters_folds_and_large_pictures(page, tmp_path):
+    await open_report(page, recorded.web_run(tmp_path / "r"))
+    rows = page.locator(".events > li:visible")
+    before = await rows.count()
+    await page.get_by_label("actions").uncheck()
+    assert await rows.count() == before - 2
+    await page.get_by_role("button", name="open all").click()
+    assert await page.locator(".screen").first.is_visible()
+    await page.locator(".strip svg").first.click()
+    assert await page.locator("dialog svg").is_visible()
+    await page.locator("dialog").click()
+    assert not await page.locator("dialog").is_visible()
