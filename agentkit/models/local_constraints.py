@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import MissingExtra, ModelError, UsageError
 
 # Compact JSON: a small model that may write any whitespace writes nothing else.
-LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+LAYOUT: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
 class Grammar:
@@ -39,6 +39,7 @@ class Grammar:
         """Return a fresh constraint. Raises ``UsageError`` for a schema that llguidance can't follow."""
         from llguidance import LLMatcher
 
+        grammar = ""
         try:
             grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), defaults=LAYOUT)
             wrong = LLMatcher.validate_grammar(grammar, self._tokenizer)

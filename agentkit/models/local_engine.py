@@ -303,7 +303,8 @@ def _bytes(pairs: KeyValues) -> int:
 
 
 def _pairs(cache: DynamicCache) -> KeyValues:
-    return [(layer.keys, layer.values) for layer in cache.layers]
+    layers: list[Any] = cache.layers
+    return [(layer.keys, layer.values) for layer in layers]
 
 
 def _cache_of(pairs: KeyValues) -> DynamicCache:

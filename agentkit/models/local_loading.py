@@ -147,23 +147,17 @@ def _digest_file(path: Path, digest: Any) -> None:
 
 
 def _load_folder(name: str, dtype: Any, digest: str) -> Loaded:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
     config = AutoConfig.from_pretrained(name)
-    sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and hasattr(config, "vision_config")
-    if sees:
-        from transformers import AutoModelForImageTextToText
-
+    kind: Any = AutoModelForCausalLM
+    processor = None
+    if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and hasattr(config, "vision_config"):
+        kind = AutoModelForImageTextToText
         processor = _processor(name, config)
-        tokenizer = processor.tokenizer
-        module, report = AutoModelForImageTextToText.from_pretrained(
-            name, dtype=dtype, output_loading_info=True
-        )
-    else:
-        processor = None
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        module, report = AutoModelForCausalLM.from_pretrained(name, dtype=dtype, output_loading_info=True)
+    tokenizer = AutoTokenizer.from_pretrained(name) if processor is None else processor.tokenizer
+    module, report = kind.from_pretrained(name, dtype=dtype, output_loading_info=True)
     missing = sorted(report["missing_keys"])
     if missing:
         # transformers would fill them with random numbers, and only say so in a log.
@@ -244,10 +238,11 @@ def _save_copy(module: Any, tokenizer: Any, copy: Path) -> None:
 @contextmanager
 def _no_bar() -> Iterator[None]:
     """Silence the one progress bar that transformers' own switch does not reach."""
-    from transformers import modeling_gguf_pytorch_utils as reading
+    from transformers import modeling_gguf_pytorch_utils
 
+    reading: Any = modeling_gguf_pytorch_utils
     bar = reading.tqdm
-    reading.tqdm = functools.partial(bar, disable=True)  # pyright: ignore[reportAttributeAccessIssue]
+    reading.tqdm = functools.partial(bar, disable=True)
     try:
         yield
     finally:

@@ -225,7 +225,7 @@ class Encoder:
 
     def _positions(self, ids: np.ndarray, image_tokens: np.ndarray, inputs: dict[str, Any]) -> np.ndarray:
         plain = np.arange(len(ids), dtype=np.int64)[None]
-        base = getattr(self.module, "model", None)
+        base: Any = getattr(self.module, "model", None)
         if not hasattr(base, "get_rope_index"):
             return plain
         if "image_grid_thw" not in inputs:

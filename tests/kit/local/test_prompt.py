@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_spans_hold_their_text_and_no_text_holds_a_control_token(name: str, text
 def test_spans_are_ordered_and_only_share_a_token_that_was_merged(texts: list[str]) -> None:
     prompt = encoder("bytes").encode([Message.user(*texts)])
     spans = [span.tokens for span in prompt.spans.parts]
-    for one, next_ in zip(spans, spans[1:], strict=False):
+    for one, next_ in pairwise(spans):
         assert one[-1] <= next_[0]
     assert all((span[1:] - span[:-1] == 1).all() for span in spans)
 
