@@ -10,6 +10,7 @@ from typing import Any
 from agentkit.content import Box, Image, Message
 from agentkit.models.base import Model, Reply, Sampling
 
+from .collage import collage, small_in
 from .geometry import close_up, cover
 
 SHORT = Sampling(max_tokens=200)
@@ -56,7 +57,7 @@ async def recall(
 
     A model that knows language gets the pictures, a close-up of each thing, and the list of things with their
     places (normalised left, top, right, bottom), then the question. A model that knows few words gets one
-    close-up that shows all things, and the bare question.
+    picture that shows all things enlarged, and the bare question.
     """
     if model.card.vocabulary:
         return await answer(model, Message.user(shared_view(model, memory), question), options)
@@ -87,16 +88,20 @@ def one_view(model: Model, item: Memory) -> Image:
 
 
 def shared_view(model: Model, memory: Sequence[Memory]) -> Image:
-    """Return one view of all things that were found in the picture of the first one."""
+    """Return one view of all things that were found in the picture of the first one.
+
+    A close-up where they fit into one that shows them large enough, else a collage.
+    """
     if len(memory) == 1:
         return one_view(model, memory[0])
     image = memory[0].image
     boxes = [item.box for item in memory if item.image == image]
-    around = max(max(box.width, box.height) for box in boxes)
     joint = cover(boxes)
     # A little air around the outermost things, but no more than they need: they are small already.
-    times = 1 + around / max(joint.width, joint.height, 1.0)
-    return image.crop(close_up(joint, image.size, times, square=model.card.square))
+    air = max(max(box.width, box.height) for box in boxes)
+    times = 1 + air / max(joint.width, joint.height, 1.0)
+    view = close_up(joint, image.size, times, square=model.card.square)
+    return collage(image, boxes) if small_in(view, boxes) else image.crop(view)
 
 
 def _listing(model: Model, question: str, options: Sequence[str]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 
+from agentkit.agents.search.collage import CELL, SIDE, collage, places
 from agentkit.agents.search.geometry import close_up, cover, share, split, suppress, view, whole
-from agentkit.content import Box
+from agentkit.content import Box, Image
 
 sizes = st.tuples(st.integers(1, 20_000), st.integers(1, 20_000))
 
@@ -103,3 +105,31 @@ def test_suppression_keeps_the_best_of_each_thing(
     assert all(a.iou(b) <= 0.5 for i, (a, _) in enumerate(kept) for b, _ in kept[:i])
     for box, confidence in found:
         assert any(box.iou(other) > 0.5 and c >= confidence for other, c in kept) or (box, confidence) in kept
+
+
+boxes = st.tuples(*[st.integers(0, 4000)] * 2, *[st.integers(1, 200)] * 2).map(
+    lambda v: Box(float(v[0]), float(v[1]), float(v[0] + v[2]), float(v[1] + v[3]))
+)
+
+
+@given(st.lists(boxes, min_size=2, max_size=5))
+def test_a_collage_keeps_directions_and_stays_inside(things: list[Box]) -> None:
+    corners = places(things)
+    cell = SIDE * CELL
+    assert all(-1e-6 <= v <= SIDE - cell + 1e-6 for corner in corners for v in corner)
+    for a, at in zip(things, corners, strict=True):
+        for b, bt in zip(things, corners, strict=True):
+            for axis in (0, 1):
+                before, after = a.center[axis] - b.center[axis], at[axis] - bt[axis]
+                assert abs(after) < 1e-6 or (after > 0) == (before > 0)
+
+
+def test_a_collage_shows_every_thing() -> None:
+    picture = Pillow.new("RGB", (3000, 2000), (90, 90, 90))
+    things = [Box(100, 100, 140, 140), Box(2800, 1500, 2840, 1540)]
+    for box, colour in zip(things, ((255, 0, 0), (0, 0, 255)), strict=True):
+        picture.paste(colour, box.round())
+    made = collage(Image.of_pixels(picture), things).pixels
+    for (x, y), colour in zip(places(things), ((255, 0, 0), (0, 0, 255)), strict=True):
+        middle = round(x + SIDE * CELL / 2), round(y + SIDE * CELL / 2)
+        assert made.getpixel(middle) == colour
