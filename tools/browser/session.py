@@ -62,6 +62,7 @@ class SessionConfig:
     load_timeout: float = 15.0
     action_timeout: float = 3.0
     settle_timeout: float = 3.0
+    respond_timeout: float = 10.0
     quiet: float = 0.06
     headed: bool = False
     sandbox: bool = False
@@ -435,7 +436,7 @@ class BrowserSession:
     async def _bounded(self, work: Any) -> Any:
         from playwright.async_api import Error
 
-        limit = self.config.action_timeout + self.config.settle_timeout
+        limit = self.config.respond_timeout
         try:
             async with asyncio.timeout(limit):
                 return await work

@@ -204,7 +204,7 @@ async def test_a_crash_is_an_error_the_model_sees_and_goto_recovers(visit, site)
 
 
 async def test_a_page_that_hangs_is_an_error_and_goto_recovers(visit, site):
-    session = await visit("/dynamic.html", action_timeout=0.5, settle_timeout=0.5)
+    session = await visit("/dynamic.html", action_timeout=1.0, settle_timeout=0.5, respond_timeout=1.5)
     hang = await look(session, "Hang")
     with contextlib.suppress(ToolError):
         await act.click(session, hang)
