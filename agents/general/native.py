@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from agentkit.content import Message
+import json
+from collections.abc import Sequence
+
+from agentkit.content import Message, ToolCall
 from agentkit.models import Model, Sampling, ToolSpec
 
 from .decision import ANSWER, ASK_SPEC, Choices, Decision
@@ -27,7 +30,9 @@ class NativeDialect:
         reply = await model.generate(history, tools=self._specs(choices), sampling=SAMPLING)
         if reply.tool_calls:
             return Decision(reply.tool_calls)
-        return Decision(answer=reply.text.strip())
+        text = reply.text.strip()
+        written = read_written_call(text, f"turn-{len(history)}", self._specs(choices))
+        return Decision((written,)) if written else Decision(answer=text)
 
     def _specs(self, choices: Choices) -> list[ToolSpec]:
         specs = list(choices.tools)
@@ -36,3 +41,25 @@ class NativeDialect:
         if choices.output is not None:
             specs.append(ToolSpec(ANSWER, "Give the final answer.", choices.output.parameters))
         return specs
+
+
+def read_written_call(text: str, call_id: str, specs: Sequence[ToolSpec]) -> ToolCall | None:
+    """Return the call that a reply is, None when it is anything else.
+
+    Servers of small models often leave a call in the text: ``{"name", "arguments"}``, bare, fenced, or in the
+    tags of the Qwen and Hermes templates. Only a reply that is nothing else counts.
+    """
+    inner = text.removeprefix("<tool_call>").removesuffix("</tool_call>").strip()
+    inner = inner.removeprefix("```json").strip("`").strip()
+    if not inner.startswith("{"):
+        return None
+    try:
+        data = json.loads(inner)
+    except ValueError:
+        return None
+    known = [spec.name for spec in specs]
+    if set(data) != {"name", "arguments"} or data["name"] not in known:
+        return None
+    if not isinstance(data["arguments"], dict):
+        return None
+    return ToolCall(call_id, data["name"], data["arguments"])
