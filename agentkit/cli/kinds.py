@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "web": "agentkit.agents.web:WebAgent",
     "agent": "agentkit.agents.general:Agent",
     "chat": "agentkit.agents.chat:ChatAgent",
+    "tool": "agentkit.cli.tool_agent:ToolAgent",
 }
 
 # The library that a missing import names, and the extra that brings it.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .flags import Flags
+
+if TYPE_CHECKING:
+    from ..contracts.result import Result
+    from ..runs.folder import RunFolder
 
 
 def replay(
@@ -16,16 +20,32 @@ def replay(
     flags: Flags,
 ) -> None:
     """Repeat a run offline, and check that every action, question and answer is the same."""
-    from ..contracts.event import EventBase
-    from ..contracts.result import Result
-    from ..errors import ReplayError
-    from ..runs.compare import decisions, difference, recorded_events
     from ..runs.folder import RunFolder
-    from .kinds import remake
-    from .running import finish, run_agent
+    from .running import finish
+    from .script import KIND
     from .terminal import note
 
     folder = RunFolder.open(run)
+    if folder.info.agent == KIND:
+        # The steps of a run file are runs of their own; what it makes of them is not decided but counted.
+        steps = [RunFolder.open(head.parent) for head in sorted(run.glob("step-*/run.json"))]
+        count = sum(_repeat(step, flags)[1] for step in steps)
+        result = _recorded(folder)
+    else:
+        result, count = _repeat(folder, flags)
+    note(f"the same {count} decision" + ("s" if count != 1 else ""), "green")
+    finish(result, flags)
+
+
+def _repeat(folder: RunFolder, flags: Flags) -> tuple[Result, int]:
+    """Replay one run; return its result and how many decisions were compared. Raises ``ReplayError``."""
+    from ..contracts.event import EventBase
+    from ..errors import ReplayError
+    from ..runs.compare import decisions, difference, recorded_events
+    from .kinds import remake
+    from .running import run_agent
+    from .terminal import note
+
     recorded = decisions(recorded_events(folder))
     agent = remake(folder.info, flags.settings())
     seen: list[EventBase] = []
@@ -33,19 +53,19 @@ def replay(
     diverged: ReplayError | None = None
     result: Result | None = None
     try:
-        result = run_agent(agent, lambda: agent.areplay(run), flags)
+        result = run_agent(agent, lambda: agent.areplay(folder.path), flags)
     except ReplayError as error:
         diverged = error
     found = difference(folder.info.result, recorded, result, decisions(seen), diverged)
     if found is not None:
-        raise ReplayError(found)
-    count = f"{len(recorded)} decision" + ("s" if len(recorded) != 1 else "")
+        raise ReplayError(f"{folder.path}: {found}")
     if result is None:
-        note(f"the same {count}, up to where the recorded run broke off", "green")
-        result = folder.info.result or Result(
-            status="failed", error="the recorded run broke off", run=str(run)
-        )
-        result = result.model_copy(update={"run": str(run)})
-    else:
-        note(f"the same {count}", "green")
-    finish(result, flags)
+        note("the recorded run broke off here", "dim")
+    return result or _recorded(folder), len(recorded)
+
+
+def _recorded(folder: RunFolder) -> Result:
+    from ..contracts.result import Result
+
+    recorded = folder.info.result or Result(status="failed", error="the recorded run broke off")
+    return recorded.model_copy(update={"run": str(folder.path)})

@@ -21,6 +21,7 @@ def resume(
     from ..runs.folder import RunFolder
     from .kinds import recorded_models, remake
     from .running import finish, run_agent
+    from .script import KIND, ScriptedRun
     from .terminal import note
 
     folder = RunFolder.open(run)
@@ -37,5 +38,9 @@ def resume(
         folder.info.budget |= flags.limits()
         folder.save()
     settings = flags.settings(**recorded_models(folder.info))
+    if folder.info.agent == KIND:
+        scripted = ScriptedRun.reopen(folder, settings, flags.answerers())
+        finish(run_agent(scripted, lambda: scripted.go(answer), flags), flags)
+        return
     agent = remake(folder.info, settings, flags.answerers())
     finish(run_agent(agent, lambda: agent.aresume(run, answer), flags), flags)

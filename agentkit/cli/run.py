@@ -19,4 +19,7 @@ def run(
     from .running import finish, run_agent
     from .script import ScriptedRun, load_run_file
 
-    raise NotImplementedError
+    loaded = load_run_file(file)
+    settings = flags.settings(model=loaded.model)
+    scripted = ScriptedRun.start(loaded, settings, flags.answerers(), flags.out)
+    finish(run_agent(scripted, scripted.go, flags), flags)

@@ -7,7 +7,8 @@ import os
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 from rich.text import Text
@@ -19,12 +20,21 @@ from .progress import box_text, progress
 from .terminal import complain, note, out, plain, print_json, show, show_question
 
 if TYPE_CHECKING:
-    from ..runtime.agent import GraphAgent
-
-T = TypeVar("T")
+    from ..runtime.run import Listener
 
 
-def run_agent(agent: GraphAgent, start: Callable[[], Awaitable[Result]], flags: Flags) -> Result:
+class Runner(Protocol):
+    """What can be run: an agent, or a run file."""
+
+    listeners: list[Listener]
+
+    @property
+    def last_run(self) -> Path | None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def run_agent(agent: Runner, start: Callable[[], Awaitable[Result]], flags: Flags) -> Result:
     """Run an agent with progress lines; an interrupted run says how to go on with it."""
     agent.listeners.append(progress())
 

@@ -220,7 +220,7 @@ async def page(browser):
 
 
 async def open_report(page, run) -> None:
-    address = write_report(run.folder.path).absolute().as_uri()  # noqa: ASYNC240
+    address = write_report(run.folder.path).absolute().as_uri()
     await page.goto(address)
     others = [seen for seen in page.seen if seen != address and not seen.startswith("data:image/")]
     assert others == []
