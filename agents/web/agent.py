@@ -92,7 +92,9 @@ class WebAgent(GraphAgent):
             raise UsageError(f"a web task takes no {', '.join(sorted(unknown))}", mend="url, allow, sandbox")
         url = arguments.get("url")
         if url is None and self.episode is None:
-            raise UsageError("a web task needs a page to start from", mend="give url=... (--url on the command line)")
+            raise UsageError(
+                "a web task needs a page to start from", mend="give url=... (--url on the command line)"
+            )
         if url is not None and urlsplit(url).scheme not in ("http", "https"):
             raise UsageError(f"{url!r} is not a web address", mend="start it with http:// or https://")
         allow = [str(host) for host in arguments.get("allow") or ()]
@@ -120,7 +122,10 @@ class WebAgent(GraphAgent):
         else:
             start, allow = given.get("url"), tuple(given.get("allow", ()))
             config = SessionConfig(
-                start=start, allow=allow, sandbox=given.get("sandbox", False), downloads=run.folder.path / "downloads"
+                start=start,
+                allow=allow,
+                sandbox=given.get("sandbox", False),
+                downloads=run.folder.path / "downloads",
             )
         config = replace(config, headed=self.headed)
         return WebContext(
@@ -140,9 +145,16 @@ class WebAgent(GraphAgent):
         evidence = []
         if state.get("screen"):
             evidence.append(
-                Evidence(kind="source", image=state["screen"], source=page.get("url"), label=page.get("title") or None)
+                Evidence(
+                    kind="source",
+                    image=state["screen"],
+                    source=page.get("url"),
+                    label=page.get("title") or None,
+                )
             )
-        steps = [{"observation": step["page"], "action": step["words"]} for step in history if step["changed"]]
+        steps = [
+            {"observation": step["page"], "action": step["words"]} for step in history if step["changed"]
+        ]
         site = urlsplit(page.get("url", "")).netloc
         output = {"site": site, "family": state.get("family") or site, "steps": steps}
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
@@ -286,7 +298,10 @@ class WebAgent(GraphAgent):
         except ToolError as error:
             if effect.irreversible:
                 return {"route": "confirm", "trouble": error.message}
-            return {"route": "check", "history": [*state["history"], _done(state, choice, False, error.message)]}
+            return {
+                "route": "check",
+                "history": [*state["history"], _done(state, choice, False, error.message)],
+            }
         step = _done(state, choice, outcome["changed"], outcome["text"])
         return {"route": "check", "history": [*state["history"], step]}
 
@@ -327,9 +342,13 @@ class WebAgent(GraphAgent):
             for item in state.get("recalled") or ()
         ]
         snapshot = load_snapshot(state["page"])
-        return View(state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars)
+        return View(
+            state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars
+        )
 
-    def _options(self, state: WebState, view: View, missing: list[Gap], context: WebContext) -> list[Candidate]:
+    def _options(
+        self, state: WebState, view: View, missing: list[Gap], context: WebContext
+    ) -> list[Candidate]:
         """Return the candidates without those that the user, the policy, or earlier tries rule out."""
         asked = {gap.element for gap in missing}
         fields = [element for element in view.snapshot.elements if element.id in asked]
@@ -341,7 +360,8 @@ class WebAgent(GraphAgent):
             kept = [
                 c
                 for c in kept
-                if c.action is None or not irreversible(view.snapshot, c.action, sandbox=context.config.sandbox)
+                if c.action is None
+                or not irreversible(view.snapshot, c.action, sandbox=context.config.sandbox)
             ]
         return kept
 
@@ -404,7 +424,13 @@ def _decided(state: WebState) -> Candidate:
 
 def _done(state: WebState, choice: Candidate, changed: bool, result: str) -> Done:
     page = page_text(load_snapshot(state["page"]), state["task"])
-    return Done(page=page, state=_page_key(state["page"]["url"], page), words=choice.words, changed=changed, result=result)
+    return Done(
+        page=page,
+        state=_page_key(state["page"]["url"], page),
+        words=choice.words,
+        changed=changed,
+        result=result,
+    )
 
 
 def _page_key(url: str, text: str) -> str:
@@ -426,7 +452,9 @@ def _submits(choice: Candidate, view: View) -> bool:
     if action is None or action.element is None:
         return choice is FINISH
     element = view.snapshot.get(action.element)
-    return choice.kind == "press" or (choice.kind == "click" and (element.submits or element.role == "button"))
+    return choice.kind == "press" or (
+        choice.kind == "click" and (element.submits or element.role == "button")
+    )
 
 
 def _nothing_left(state: WebState) -> str:

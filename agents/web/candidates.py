@@ -12,8 +12,7 @@ from .values import Value, typed, words_of
 
 LIMIT = 60
 CLICKED = frozenset(
-    "button link tab menuitem menuitemcheckbox menuitemradio option radio clickable shape treeitem summary switch "
-    "heading image img cell row gridcell".split()
+    ["button", "link", "tab", "menuitem", "menuitemcheckbox", "menuitemradio", "option", "radio", "clickable", "shape", "treeitem", "summary", "switch", "heading", "image", "img", "cell", "row", "gridcell"]
 )
 CHECKED = frozenset({"checkbox"})
 # Not acted on by itself: what it contains is.
@@ -89,9 +88,7 @@ def candidates_of(
     return [*kept, FINISH] if finish else kept
 
 
-def _of_element(
-    snapshot: Snapshot, element: Element, values: Sequence[Value], task: str
-) -> list[Candidate]:
+def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], task: str) -> list[Candidate]:
     name = name_of(snapshot, element)
     if is_text_field(element):
         found = [
@@ -106,7 +103,9 @@ def _of_element(
         if "focused" not in element.states:
             found.append(Candidate(f"click {name}", Action.on(snapshot, "click", element.id)))
         if element.value:
-            found.append(Candidate(f"press Enter in {name}", Action.on(snapshot, "press", element.id, "Enter")))
+            found.append(
+                Candidate(f"press Enter in {name}", Action.on(snapshot, "press", element.id, "Enter"))
+            )
         return found
     if element.options:
         return _choices(snapshot, element, name, task)
@@ -133,7 +132,9 @@ def _choices(snapshot: Snapshot, element: Element, name: str, task: str) -> list
     if "multiple" in element.states and len(named) > 1 and " | ".join(named) != element.value:
         action = Action.on(snapshot, "select_option", element.id, tuple(named))
         words = " and ".join(f'"{option}"' for option in named)
-        found.append(Candidate(f"select {words} in {name}", action, Value(", ".join(named), "task", "option")))
+        found.append(
+            Candidate(f"select {words} in {name}", action, Value(", ".join(named), "task", "option"))
+        )
     return found
 
 

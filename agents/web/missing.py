@@ -44,7 +44,9 @@ def gaps(task: str, snapshot: Snapshot, values: Sequence[Value]) -> list[Gap]:
     or as "the text field" when it is the page's only one or has no name of its own). It has a value when the task
     or the user gave one that could go into it, and when it already holds one.
     """
-    found = [_text_gap(task, snapshot, element, values) for element in snapshot.elements if is_text_field(element)]
+    found = [
+        _text_gap(task, snapshot, element, values) for element in snapshot.elements if is_text_field(element)
+    ]
     found += [_choice_gap(task, element, values) for element in snapshot.elements if element.options]
     return [gap for gap in found if gap is not None]
 
@@ -59,12 +61,16 @@ def _text_gap(task: str, snapshot: Snapshot, element: Element, values: Sequence[
 
 def _choice_gap(task: str, element: Element, values: Sequence[Value]) -> Gap | None:
     lowered = task.lower()
-    named = any(re.search(rf"\b{re.escape(option.lower())}\b", lowered) for option in element.options if option)
+    named = any(
+        re.search(rf"\b{re.escape(option.lower())}\b", lowered) for option in element.options if option
+    )
     said = any(value.source == "user" and value.text in element.options for value in values)
     demanded = CHOOSES.search(task) and (A_LIST.search(task) or _shares(task, element))
     if named or said or not demanded:
         return None
-    return Gap(field_name(element), element.id, tuple(option for option in element.options if option)[:MAX_CHOICES])
+    return Gap(
+        field_name(element), element.id, tuple(option for option in element.options if option)[:MAX_CHOICES]
+    )
 
 
 def _speaks_of(task: str, snapshot: Snapshot, element: Element) -> bool:
@@ -90,6 +96,6 @@ def _has_value(element: Element, values: Sequence[Value], snapshot: Snapshot) ->
 
 def _speaks(value: Value, element: Element) -> bool:
     own = set(re.findall(r"[^\W_]+", element.name.lower()))
-    return bool(own & set(value.cue.split()[-2:])) or (value.source == "user" and value.cue == field_name(element))
-
-
+    return bool(own & set(value.cue.split()[-2:])) or (
+        value.source == "user" and value.cue == field_name(element)
+    )

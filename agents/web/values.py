@@ -24,10 +24,7 @@ AFTER = re.compile(
 WORD = re.compile(r"[^\W_][\w'-]*")
 # Words that only hold a sentence together; they are never a value by themselves.
 STOP = frozenset(
-    "a an and are as at be by click enter find for from go he her his in input into is it its like me my name named no "
-    "of on or password please press search select send she submit text textbox textboxes that the their then this to "
-    "type user username using value values was with word year you your box boxes button field fields form link list "
-    "date time both hit first last item starts into".split()
+    ["a", "an", "and", "are", "as", "at", "be", "by", "click", "enter", "find", "for", "from", "go", "he", "her", "his", "in", "input", "into", "is", "it", "its", "like", "me", "my", "name", "named", "no", "of", "on", "or", "password", "please", "press", "search", "select", "send", "she", "submit", "text", "textbox", "textboxes", "that", "the", "their", "then", "this", "to", "type", "user", "username", "using", "value", "values", "was", "with", "word", "year", "you", "your", "box", "boxes", "button", "field", "fields", "form", "link", "list", "date", "time", "both", "hit", "first", "last", "item", "starts", "into"]
 )
 KINDS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("date", DATE),

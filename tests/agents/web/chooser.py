@@ -27,12 +27,17 @@ class Chooser(Model):
 
     async def _score(self, requests: Sequence[Request], options: tuple[str, ...]) -> list[Scores]:
         self.asked.append(options)
-        ranks = [self.wanted.index(option) if option in self.wanted else len(self.wanted) for option in options]
+        ranks = [
+            self.wanted.index(option) if option in self.wanted else len(self.wanted) for option in options
+        ]
         scores = tuple(-float(rank) for rank in ranks)
         # Without the task every option is alike, so that a ranking that subtracts the prior keeps the order.
         flat = tuple(0.0 for _ in options)
         usage = Usage(calls=1)
-        return [Scores(options, flat if "(no task" in str(r.messages) else scores, (1,) * len(options), usage) for r in requests]
+        return [
+            Scores(options, flat if "(no task" in str(r.messages) else scores, (1,) * len(options), usage)
+            for r in requests
+        ]
 
 
 REGISTER = (

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from agentkit.tools.browser import launch
-from playwright.async_api import Browser, async_playwright
 
 from .site import Site
 

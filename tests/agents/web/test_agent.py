@@ -33,7 +33,7 @@ async def test_a_form_is_filled_and_sent_once(site, browser) -> None:
 async def test_an_irreversible_action_waits_for_approval(site, browser) -> None:
     result = await agent(browser).arun(TASK, url=site.url)
     assert result.status == "needs_input"
-    assert "click button \"Register\"" in result.question.text
+    assert 'click button "Register"' in result.question.text
     assert site.received == []
     result = await agent(browser).aresume(result, "yes")
     assert result.status == "done"
@@ -96,7 +96,9 @@ async def test_a_replay_needs_neither_browser_nor_model(site, browser) -> None:
 
 
 async def test_going_in_circles_ends(site, browser) -> None:
-    result = await agent(browser, 'click link "About"', 'click link "Back"').arun("Look around.", url=site.url)
+    result = await agent(browser, 'click link "About"', 'click link "Back"').arun(
+        "Look around.", url=site.url
+    )
     assert result.steps <= 8
     assert site.received == []
 
@@ -110,7 +112,9 @@ async def test_observations_are_in_the_run_with_their_pictures(site, browser) ->
     assert kept.st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("arguments", [{}, {"url": "file:///etc/passwd"}, {"url": "http://x/", "colour": "red"}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"url": "file:///etc/passwd"}, {"url": "http://x/", "colour": "red"}]
+)
 async def test_wrong_arguments_are_usage_errors(browser, arguments) -> None:
     with pytest.raises(UsageError):
         await agent(browser).arun(TASK, **arguments)
