@@ -288,8 +288,11 @@ class Model(abc.ABC):
                     f"{self.reference} can't do {capability!r}", mend=INSTEAD[capability]
                 )
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027 - most models have nothing to release
         """Release connections and memory."""
+
+    def resume_at(self, calls: int) -> None:  # noqa: B027 - most models answer by what they are asked
+        """Go on after ``calls`` calls that an earlier attempt of a run made (scripts answer in order)."""
 
     @abc.abstractmethod
     async def _generate(self, request: Request) -> Reply: ...

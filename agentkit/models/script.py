@@ -57,6 +57,11 @@ class ScriptModel(Model):
         """How many replies have not been given yet."""
         return len(self._lines) - self._next
 
+    def resume_at(self, calls: int) -> None:
+        """Pass over the replies that an earlier attempt of a run was given."""
+        with self._lock:
+            self._next = max(self._next, min(calls, len(self._lines)))
+
     def _take(self, kind: str) -> tuple[int, ScriptLine]:
         """Return the next line and its number in the file; ``kind`` is what the caller needs of it."""
         with self._lock:

@@ -48,6 +48,9 @@ class WrapperModel(Model):
     async def aclose(self) -> None:
         await self.inner.aclose()
 
+    def resume_at(self, calls: int) -> None:
+        self.inner.resume_at(calls)
+
     async def _generate(self, request: Request) -> Reply:
         return await self.call(request)
 

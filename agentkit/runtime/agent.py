@@ -15,7 +15,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..config import Settings
-from ..contracts.event import NodeEnded, NodeStarted, RunResumed, RunStarted
+from ..contracts.event import NodeEnded, NodeStarted, Note, RunResumed, RunStarted
 from ..contracts.result import Evidence, Result
 from ..contracts.run import RunInfo
 from ..contracts.runfile import BudgetLimits
@@ -55,8 +55,8 @@ class GraphAgent(abc.ABC):
     """A compiled graph behind ``run``, ``arun``, ``astream``, ``aresume`` and ``areplay``.
 
     ``model`` sets every role that it is capable of, ``see`` and ``decide`` one each: a reference or a ``Model``.
-    ``cast`` shares loaded models between agents. ``answers`` are asked in turn when the agent has a question; when none can tell, the run pauses and the
-    result says ``needs_input``. ``checkpointer`` and ``store`` are the caller's own, else each run keeps its
+    ``cast`` shares loaded models between agents. ``answers`` are asked in turn when the agent has a question;
+    when none can tell, the run pauses and the result says ``needs_input``. ``checkpointer`` and ``store`` are the caller's own, else each run keeps its
     checkpoint in its folder. ``hooks`` are called after every step with the node's name and its update.
     ``last_run`` is the folder of the run in progress, or of the last one.
     """
@@ -78,6 +78,7 @@ class GraphAgent(abc.ABC):
         cast: Cast | None = None,
     ) -> None:
         self.settings = settings or Settings.load()
+        self.settings.apply()
         self.cast = cast or Cast(self.settings, model=model, see=see, decide=decide)
         self.limits = budget or limits_of(self.settings)
         self.answers = list(answers)
@@ -226,6 +227,7 @@ class GraphAgent(abc.ABC):
         budget = Budget(limits, used=used, scopes=run.step_scopes() if used else ())
         context = self.make_context(run, budget)
         self.last_run = run.folder.path
+        self.cast.warn = lambda text: run.emit(Note(level="warning", text=text))
         run.listeners.extend(self.listeners)
         first = RunStarted(agent=self.kind, task=run.info.task, models=self.cast.references())
         run.emit(first if run.attempt == 1 or run.replaying else RunResumed(attempt=run.attempt))

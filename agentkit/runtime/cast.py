@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 from ..config import Settings
 from ..errors import UnsupportedCapability, UsageError
 from ..models.base import INSTEAD, Model
 from ..models.embed import Embedder
 from ..models.roles import DECIDE, SEE, Role, Roles
 
+log = logging.getLogger(__name__)
 ROLES: dict[str, Role] = {"see": SEE, "decide": DECIDE}
 
 
@@ -26,7 +30,9 @@ class Cast:
         references = {key: value for key, value in named.items() if isinstance(value, str)}
         self.settings = settings.model_copy(update=references)
         self._given = {key: value for key, value in named.items() if isinstance(value, Model)}
-        self._roles = Roles(self.settings)
+        # Who is told of a fallback; an agent's run puts its own listener here.
+        self.warn: Callable[[str], None] = log.warning
+        self._roles = Roles(self.settings, warn=lambda text: self.warn(text))
 
     async def get(self, role: str) -> Model:
         """Return the model of ``see`` or ``decide``. Raises ``UnsupportedCapability`` when it can't play it."""

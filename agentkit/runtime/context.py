@@ -60,6 +60,8 @@ class Context:
                 raise ReplayError(f"the recorded run used no model for {role!r}")
             return RecordedModel(run, role, self.budget, None, run.info.models[role])
         inner = await self.models.get(role)
+        if run.attempt > 1:
+            inner.resume_at(run.recording.calls_of(inner.reference))
         info = describe_model(inner)
         if run.info.models.get(role) != info:
             run.info.models[role] = info

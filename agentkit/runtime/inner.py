@@ -7,11 +7,33 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langgraph.runtime import Runtime
 
+from ..contracts.event import EventBase
+from ..contracts.run import RunInfo
 from .context import Context
+from .run import Run
 from .scope import current_scope, enter_node
 
 if TYPE_CHECKING:
     from .agent import GraphAgent, Outcome
+
+
+class InnerRun(Run):
+    """A run as an agent inside one of its nodes sees it: its own task and arguments, and its own actions."""
+
+    def __init__(self, outer: Run, agent: str, task: str, arguments: dict[str, Any], scope: str) -> None:
+        self.outer = outer
+        self.folder, self.recording, self.listeners = outer.folder, outer.recording, outer.listeners
+        self.replaying, self.attempt = outer.replaying, outer.attempt
+        # A shallow copy: the models that play the roles are noted in the outer run's own table.
+        self._info = outer.info.model_copy(update={"agent": agent, "task": task, "arguments": arguments})
+        self.journal = outer.journal.inside(scope)
+
+    @property
+    def info(self) -> RunInfo:
+        return self._info
+
+    def emit(self, event: EventBase) -> None:
+        self.outer.emit(event)
 
 
 async def run_inside(
@@ -23,13 +45,14 @@ async def run_inside(
     is interrupted and runs again from its top, and the inner graph goes on from its own checkpoint, with what it
     had opened (a browser) still open.
     """
+    kept = agent.keep(context.run, dict(arguments or {}))
     place = f"{current_scope()}/{agent.kind}"
     if place not in context.inner:
-        context.inner[place] = agent.make_context(context.run, context.budget)
+        run = InnerRun(context.run, agent.kind, task, kept, current_scope())
+        context.inner[place] = agent.make_context(run, context.budget)
         context.inner[place].control = context.control
         await context.stack.enter_async_context(context.inner[place].stack)
     inner = context.inner[place]
-    kept = agent.keep(context.run, dict(arguments or {}))
     # The graph declares no context type: agents hand over their own kinds of context.
     state = await agent.graph.ainvoke(agent.begin(task, kept), context=cast("Any", inner))
     await context.inner.pop(place).stack.aclose()

@@ -6,6 +6,7 @@ have happened. Reads (observations) have no effect on the world and are simply m
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,7 @@ class Journal:
     ) -> None:
         self._folder, self._recording, self._attempt = folder, recording, attempt
         self._replay, self._emit = replay, emit
+        self._within = ""
         self._entries: dict[tuple[str, str], Entry] = {}
         for line in folder.lines(JOURNAL):
             if line["kind"] == "act":
@@ -139,7 +141,14 @@ class Journal:
 
     def actions(self) -> list[Entry]:
         """Return the actions that are done, in the order in which they were."""
-        return [entry for entry in self._entries.values() if entry.state == "done"]
+        done = [entry for entry in self._entries.values() if entry.state == "done"]
+        return [entry for entry in done if entry.scope.startswith(self._within)]
+
+    def inside(self, scope: str) -> Journal:
+        """Return this journal as an agent inside the node at ``scope`` sees it: its own actions only."""
+        view = copy.copy(self)
+        view._within = f"{scope}/" if scope else ""
+        return view
 
     def _replayed(self, effect: Effect) -> Any:
         line = self._recording.effect(current_scope(), effect.key, effect.describe)

@@ -119,12 +119,11 @@ class RecordedModel(Model):
         return self._inner
 
     def _known(self, request: Request, kind: Kind, extra: tuple[str, ...] = ()) -> dict[str, Any] | None:
-        """Return the recorded line of this call: always in a replay; in a resumed run when it is deterministic."""
+        """Return the recorded line of this call: always in a replay; in a resumed run when its node runs again."""
         key = self._key(request, kind, extra)
         if self._run.replaying:
             return self._run.recording.call(current_scope(), key, f"{self._role}, {kind}")
-        sampled = kind in ("generate", "stream") and request.sampling.temperature > 0
-        return None if sampled else self._run.recording.latest(key)
+        return self._run.recording.known_call(current_scope(), key)
 
     def _file(self, request: Request, kind: Kind, reply: Reply, batch: int = 1) -> Reply:
         calls = [asdict(call) for call in reply.tool_calls]
@@ -170,6 +169,7 @@ class RecordedModel(Model):
                 "scope": current_scope(),
                 "key": self._key(request, kind, extra),
                 "role": self._role,
+                "model": self.reference,
                 "kind": kind,
                 "reply": reply,
                 "usage": usage.model_dump(),
