@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from agentkit.errors import MissingExtra
 
@@ -27,11 +28,9 @@ def pages() -> Path:
 class _Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # The pages do not say it, and a browser's guess garbles the names in unicode-test.
-    extensions_map: ClassVar = {
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".html": "text/html; charset=utf-8",
-        ".js": "text/javascript; charset=utf-8",
-    }
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        kind = super().guess_type(path)
+        return f"{kind}; charset=utf-8" if kind in ("text/html", "text/javascript") else kind
 
     def log_message(self, format: str, *args: object) -> None:
         return

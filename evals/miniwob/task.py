@@ -60,16 +60,16 @@ class MiniWobTask:
 
     async def done(self, session: BrowserSession) -> bool:
         """Say whether the episode has ended. A page that left the task has not."""
-        return bool(await self._read(session, "WOB_DONE_GLOBAL"))
+        return await self._read(session, "WOB_DONE_GLOBAL") == 1
 
     async def reward(self, session: BrowserSession) -> float | None:
         """Return the raw reward (-1 to 1, without the time penalty), or None while the episode goes on."""
         if not await self.done(session):
             return None
-        return float(await self._read(session, "WOB_RAW_REWARD_GLOBAL"))
+        return await self._read(session, "WOB_RAW_REWARD_GLOBAL")
 
-    async def _read(self, session: BrowserSession, name: str) -> float | bool | None:
-        value = await session.page.evaluate(f"typeof {name} === 'undefined' ? null : {name}")
+    async def _read(self, session: BrowserSession, name: str) -> float:
+        value = await session.page.evaluate(f"typeof {name} === 'undefined' ? null : Number({name})")
         if value is None:
             raise ToolError(f"the page {session.url} is not the page of {self.name}")
         return value

@@ -1,11 +1,13 @@
 """A real browser as a tool: sessions behind an allow-list, snapshots of pages, actions on them."""
 
 from .action import Action, Descriptor, irreversible, replayable
-from .actions import Effect, perform, replay, resolve
+from .actions import perform, replay, resolve
 from .allow import AllowList
+from .config import SessionConfig
+from .effect import Effect
 from .events import BrowserEvent
 from .launch import find_browser, launch
-from .session import BrowserSession, SessionConfig
+from .session import BrowserSession
 from .snapshot import Change, Element, Line, Snapshot, observe
 
 __all__ = [

@@ -5,44 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentkit.errors import ToolError
 
 from .action import Action, Descriptor, point_of
-from .session import BrowserSession, first_line
+from .effect import Effect, effect_of
+from .script import first_line
+from .session import BrowserSession
 from .snapshot import Element, observe
+from .target import at_element, handle_of, number_of, on_element
 
 if TYPE_CHECKING:
-    from playwright.async_api import ElementHandle, Frame, Page
+    from playwright.async_api import ElementHandle, Page
 
 MAX_WAIT = 10.0
 MAX_TEXT = 10_000
-HOVER_SECONDS = 0.8
 # Fields whose text the browser itself formats: typing into them key by key goes wrong.
 FORMATTED = frozenset({"date", "time", "datetime-local", "month", "week", "color", "range", "file"})
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What an action did. ``text`` says it in words; words of the page in it are untrusted."""
-
-    url_before: str
-    url_after: str
-    changed: bool
-    navigated: bool = False
-    dialogs: tuple[str, ...] = ()
-    blocked: tuple[str, ...] = ()
-    downloads: tuple[str, ...] = ()
-    new_tabs: int = 0
-    text: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        return asdict(self)
 
 
 # ---- on elements ----
@@ -50,22 +32,22 @@ class Effect:
 
 async def click(session: BrowserSession, element: str) -> Effect:
     """Click an element. It is scrolled into view first."""
-    return await _at_element(session, element, lambda h, o: h.click(**o))
+    return await at_element(session, element, lambda h, o: h.click(**o))
 
 
 async def dblclick(session: BrowserSession, element: str) -> Effect:
     """Double-click an element."""
-    return await _at_element(session, element, lambda h, o: h.dblclick(**o))
+    return await at_element(session, element, lambda h, o: h.dblclick(**o))
 
 
 async def hover(session: BrowserSession, element: str) -> Effect:
     """Move the mouse over an element."""
-    return await _at_element(session, element, lambda h, o: h.hover(**o))
+    return await at_element(session, element, lambda h, o: h.hover(**o))
 
 
 async def focus(session: BrowserSession, element: str) -> Effect:
     """Put the keyboard focus on an element."""
-    return await _on_element(session, element, lambda h: h.focus())
+    return await on_element(session, element, lambda h: h.focus())
 
 
 async def fill(session: BrowserSession, element: str, value: str) -> Effect:
@@ -83,22 +65,22 @@ async def fill(session: BrowserSession, element: str, value: str) -> Effect:
         await handle.press("End")
         await handle.type(value[-1])
 
-    return await _on_element(session, element, act)
+    return await on_element(session, element, act)
 
 
 async def clear(session: BrowserSession, element: str) -> Effect:
     """Empty a field."""
-    return await _on_element(session, element, lambda h: h.fill(""))
+    return await on_element(session, element, lambda h: h.fill(""))
 
 
 async def check(session: BrowserSession, element: str) -> Effect:
     """Tick a checkbox or radio button, if it is not ticked."""
-    return await _on_element(session, element, lambda h: h.check())
+    return await on_element(session, element, lambda h: h.check())
 
 
 async def uncheck(session: BrowserSession, element: str) -> Effect:
     """Untick a checkbox, if it is ticked."""
-    return await _on_element(session, element, lambda h: h.uncheck())
+    return await on_element(session, element, lambda h: h.uncheck())
 
 
 async def select_option(session: BrowserSession, element: str, value: str | tuple[str, ...]) -> Effect:
@@ -116,7 +98,7 @@ async def select_option(session: BrowserSession, element: str, value: str | tupl
             wanted = sorted({*known["chosen"], *wanted})
         await handle.select_option(index=wanted)
 
-    return await _on_element(session, element, act)
+    return await on_element(session, element, act)
 
 
 _OPTIONS = """e => e.tagName !== 'SELECT' ? null : ({multiple: e.multiple,
@@ -134,7 +116,7 @@ def _option(options: list[list[str]], wanted: str) -> int:
 
 async def drag_and_drop(session: BrowserSession, element: str, to: str) -> Effect:
     """Drag one element onto another."""
-    source, target = await _handle(session, element), await _handle(session, to)
+    source, target = await handle_of(session, element), await handle_of(session, to)
 
     async def act() -> None:
         await source.scroll_into_view_if_needed()
@@ -153,7 +135,7 @@ async def press(session: BrowserSession, key: str, element: str | None = None) -
     """Press a key or a combination (``Enter``, ``ArrowDown``, ``Control+a``), on an element or where the focus is."""
     if element is None:
         return await effect_of(session, lambda: session.page.keyboard.press(key))
-    return await _on_element(session, element, lambda h: h.press(key))
+    return await on_element(session, element, lambda h: h.press(key))
 
 
 async def type_text(session: BrowserSession, text: str, element: str | None = None) -> Effect:
@@ -170,7 +152,7 @@ async def type_text(session: BrowserSession, text: str, element: str | None = No
 
     if element is None:
         return await effect_of(session, lambda: session.page.keyboard.type(text))
-    return await _on_element(session, element, act)
+    return await on_element(session, element, act)
 
 
 # ---- on the page ----
@@ -191,7 +173,7 @@ async def scroll(session: BrowserSession, amount: str = "down", element: str | N
     if element is None:
         work = lambda: session.page.evaluate(f"(amount) => ({code})(null, amount)", amount)  # noqa: E731
         return await effect_of(session, work, scrolls=True)
-    handle = await _handle(session, element)
+    handle = await handle_of(session, element)
     return await effect_of(session, lambda: handle.evaluate(code, amount), element, scrolls=True)
 
 
@@ -223,10 +205,7 @@ async def goto(session: BrowserSession, url: str) -> Effect:
         if not session.allow.allows_url(url):
             session.blocked(urlsplit(url).hostname or url, "navigation")
             raise ToolError(f"{urlsplit(url).hostname} is not on the allow-list")
-    try:
-        page = session.page
-    except ToolError:
-        page = await session.fresh_page()
+    page = session.page if await session.responds() else await session.fresh_page()
     return await effect_of(session, lambda: _open(session, page, url))
 
 
@@ -264,7 +243,7 @@ async def wait(session: BrowserSession, seconds: str = "1") -> Effect:
 
 async def switch_tab(session: BrowserSession, index: str) -> Effect:
     """Make another tab the active one; tabs count from 0, oldest first."""
-    return await effect_of(session, lambda: session.switch_tab(_number(index)))
+    return await effect_of(session, lambda: session.switch_tab(number_of(index)))
 
 
 async def close_tab(session: BrowserSession) -> Effect:
@@ -283,6 +262,35 @@ async def answer_dialog(session: BrowserSession, value: str = "accept") -> Effec
     """
     session.next_dialog = None if value == "dismiss" else "" if value == "accept" else value
     return Effect(session.url, session.url, changed=False, text=f"the next dialog will be answered: {value}")
+
+
+async def _open(session: BrowserSession, page: Page, url: str) -> None:
+    from playwright.async_api import Error
+
+    mark = session.events.total
+    try:
+        await page.goto(url, wait_until="commit", timeout=session.config.load_timeout * 1000)
+    except Error as error:
+        await session.stop_loading()
+        await session.leave_blocked_page()
+        reasons = [
+            e.text for e in session.events.since(mark) if e.kind in ("blocked", "navigation", "download")
+        ]
+        if any(e.kind == "download" for e in session.events.since(mark)):
+            return
+        raise ToolError(f"{url} did not open: {'; '.join(reasons) or first_line(error)}") from error
+
+
+async def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    await page.mouse.move(*start)
+    await page.mouse.down()
+    await page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
+    await page.mouse.move(*end, steps=4)
+    await page.mouse.up()
+
+
+def _middle(box: Any) -> tuple[float, float]:
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 # ---- performing actions that are data ----
@@ -355,213 +363,3 @@ async def replay(session: BrowserSession, action: Action) -> Effect:
     if action.to_target is not None:
         to = (await resolve(session, action.to_target)).id
     return await perform(session, replace(action, element=element, to=to))
-
-
-# ---- how an action is done ----
-
-
-async def _handle(session: BrowserSession, element: str) -> ElementHandle:
-    frame = _frame(session, element)
-    handle = await session.handle(frame, _number(element))
-    if handle is None:
-        raise ToolError(f"element {element} is no longer on the page", mend="look again")
-    return handle
-
-
-def _number(text: str) -> int:
-    digits = text.removeprefix("e")
-    if not digits.isdigit():
-        raise ToolError(f"{text!r} is not an id such as e12")
-    return int(digits)
-
-
-def _frame(session: BrowserSession, element: str) -> Frame:
-    frame = session.frames.get(_number(element))
-    if frame is None or frame.page is not session.page:
-        raise ToolError(
-            f"there is no element {element} on the page", mend="use an id of the last observation"
-        )
-    if frame.is_detached():
-        raise ToolError(f"element {element} is gone with its frame", mend="look again")
-    return frame
-
-
-async def _on_element(
-    session: BrowserSession, element: str, act: Callable[[ElementHandle], Awaitable[Any]]
-) -> Effect:
-    handle = await _handle(session, element)
-    return await effect_of(session, lambda: act(handle), element)
-
-
-async def _at_element(
-    session: BrowserSession, element: str, act: Callable[[ElementHandle, dict[str, Any]], Awaitable[Any]]
-) -> Effect:
-    handle = await _handle(session, element)
-
-    async def at_its_point() -> None:
-        await handle.scroll_into_view_if_needed()
-        spot = await _spot(session, element, handle)
-        await handle.hover(position=spot, no_wait_after=True)
-        await act(
-            handle, {"position": await _spot_under_the_mouse(session, element, handle), "no_wait_after": True}
-        )
-
-    return await effect_of(session, at_its_point, element)
-
-
-async def _spot(session: BrowserSession, element: str, handle: ElementHandle) -> Any:
-    """Return a place in the element that a click reaches: its middle may lie beside the shape or under another."""
-    spot = await session.kit(_frame(session, element), "kit.point(arg)", handle)
-    if "x" in spot:
-        return {"x": spot["x"], "y": spot["y"]}
-    why = f"covered by {spot['over']}" if spot["over"] else "it has no visible place"
-    raise ToolError(f"{element} can't be reached: {why}")
-
-
-async def _spot_under_the_mouse(session: BrowserSession, element: str, handle: ElementHandle) -> Any:
-    """Return the place again once the page has answered to the mouse being there.
-
-    A page may fetch another picture for what the mouse is over; until it comes, the place is empty and a
-    click would go through. People are slower than that.
-    """
-    end = time.monotonic() + HOVER_SECONDS
-    await session.kit(_frame(session, element), "kit.painted()")
-    while True:
-        try:
-            spot = await _spot(session, element, handle)
-            if not session.pending() or time.monotonic() > end:
-                return spot
-        except ToolError:
-            if time.monotonic() > end:
-                raise
-        await asyncio.sleep(0.02)
-
-
-async def effect_of(
-    session: BrowserSession, act: Callable[[], Awaitable[Any]], element: str = "", *, scrolls: bool = False
-) -> Effect:
-    """Do something to the active tab, wait for its effect, and say what it was.
-
-    The effect has ended when the page is loaded, its DOM was still for a moment and the requests it began
-    are answered, or when the time for that (``settle_timeout``) is over.
-    """
-    from playwright.async_api import Error
-
-    page, before, mark = session.page, session.url, session.events.total
-    tabs, limit = len(session.tabs), session.config.action_timeout + session.config.load_timeout
-    await _watch(session, page)
-    session.begin()
-    try:
-        async with asyncio.timeout(limit):
-            await act()
-    except TimeoutError:
-        raise ToolError(f"the page did not respond within {limit:g} s") from None
-    except Error as error:
-        raise ToolError(_why(error, element)) from error
-    changes = await _settle(session, page, scrolls)
-    return _effect(session, before, mark, tabs, changes)
-
-
-def _why(error: BaseException, element: str) -> str:
-    lines = [line.strip(" -") for line in str(error).splitlines()]
-    reasons = [
-        line for line in lines if "intercepts pointer events" in line or line.startswith("element is not")
-    ]
-    what = element or "the page"
-    if "not attached" in str(error) or "is detached" in str(error):
-        return f"{what} is no longer on the page"
-    if any("performing" in line for line in lines):
-        return f"{what}: the page was busy and did not say whether the action was done"
-    return f"{what}: {reasons[-1] if reasons else first_line(error)}"[:300]
-
-
-async def _watch(session: BrowserSession, page: Page) -> None:
-    for frame in page.frames:
-        # A frame that can't be watched only means less to report.
-        with suppress(ToolError):
-            await session.kit(frame, "kit.watch()")
-
-
-async def _open(session: BrowserSession, page: Page, url: str) -> None:
-    from playwright.async_api import Error
-
-    mark = session.events.total
-    try:
-        await page.goto(url, wait_until="commit", timeout=session.config.load_timeout * 1000)
-    except Error as error:
-        await session.stop_loading()
-        await session.leave_blocked_page()
-        reasons = [
-            e.text for e in session.events.since(mark) if e.kind in ("blocked", "navigation", "download")
-        ]
-        if any(e.kind == "download" for e in session.events.since(mark)):
-            return
-        raise ToolError(f"{url} did not open: {'; '.join(reasons) or first_line(error)}") from error
-
-
-async def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    await page.mouse.move(*start)
-    await page.mouse.down()
-    await page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
-    await page.mouse.move(*end, steps=4)
-    await page.mouse.up()
-
-
-def _middle(box: Any) -> tuple[float, float]:
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-async def _settle(session: BrowserSession, page: Page, scrolls: bool) -> int:
-    """Wait until the page is loaded and quiet, each within its bound; return how much changed."""
-    from playwright.async_api import Error
-
-    config = session.config
-    end = time.monotonic() + config.settle_timeout
-    count = 0
-    while not page.is_closed() and page is session.active:
-        with suppress(Error):
-            await page.wait_for_load_state("domcontentloaded", timeout=config.load_timeout * 1000)
-        left = max(0.05, end - time.monotonic())
-        try:
-            seen = await session.kit(
-                page.main_frame, "kit.settle(arg[0], arg[1])", [config.quiet * 1000, left * 1000]
-            )
-        except ToolError:
-            # The document went away while it was watched: its successor is waited for.
-            seen = {"count": 1, "scrolls": 0, "quiet": False}
-        count += seen["count"] + (seen["scrolls"] if scrolls else 0)
-        if time.monotonic() >= end or (seen["quiet"] and not session.pending()):
-            break
-        await asyncio.sleep(0.01)
-    await session.leave_blocked_page()
-    return count
-
-
-def _effect(session: BrowserSession, before: str, mark: int, tabs: int, changes: int) -> Effect:
-    events = session.events.since(mark)
-    of_kind = {
-        kind: tuple(e.text for e in events if e.kind == kind) for kind in ("dialog", "blocked", "download")
-    }
-    after, navigated = session.url, session.navigated
-    new_tabs = max(0, len(session.tabs) - tabs)
-    words = (
-        [f"now at {after}"]
-        if navigated
-        else ["the page changed"]
-        if changes
-        else ["nothing changed on the page"]
-    )
-    words += [
-        e.text for e in events if e.kind in ("dialog", "blocked", "download", "tab", "crash", "navigation")
-    ]
-    return Effect(
-        url_before=before,
-        url_after=after,
-        changed=bool(changes or navigated or new_tabs),
-        navigated=navigated,
-        dialogs=of_kind["dialog"],
-        blocked=of_kind["blocked"],
-        downloads=of_kind["download"],
-        new_tabs=new_tabs,
-        text="; ".join(words),
-    )

@@ -3,71 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Self
 
 from agentkit.content import Box, Image
 from agentkit.errors import ToolError
 
 from .allow import AllowList
+from .config import SessionConfig
+from .downloads import save
 from .events import BrowserEvent, EventLog
-from .gate import Gate
 from .launch import launch, require_playwright
+from .script import PageScript
+from .wall import Wall
 
 if TYPE_CHECKING:
-    from playwright.async_api import (
-        Browser,
-        BrowserContext,
-        Dialog,
-        Download,
-        Frame,
-        Page,
-        Response,
-        Route,
-        WebSocketRoute,
-    )
-
-# Asked by the browser itself, not by a page: refused like everything else, but no news.
-_BROWSERS_OWN = frozenset(
-    f"{name}.googleapis.com"
-    for name in ("content-autofill", "optimizationguide-pa", "update", "safebrowsing")
-)
-_MISSING = "agentkit: no page script"
-
-
-@dataclass(frozen=True)
-class SessionConfig:
-    """How a session behaves. Times are in seconds.
-
-    ``start`` and ``allow`` make the allow-list (see ``AllowList.of``). ``assets="any"`` lets allowed pages
-    load sub-resources from elsewhere, by GET only. ``downloads`` is the folder for downloads (None: they
-    are refused). ``sandbox`` declares that nothing on the allowed hosts is real, so that no action counts
-    as irreversible. ``root`` and ``ignore`` are CSS selectors of what observations read and leave out.
-    """
-
-    start: str | None = None
-    allow: tuple[str, ...] = ()
-    assets: Literal["same", "any"] = "same"
-    viewport: tuple[int, int] = (1280, 720)
-    downloads: Path | None = None
-    max_tabs: int = 5
-    load_timeout: float = 15.0
-    action_timeout: float = 3.0
-    settle_timeout: float = 3.0
-    respond_timeout: float = 10.0
-    quiet: float = 0.06
-    headed: bool = False
-    sandbox: bool = False
-    root: str | None = None
-    ignore: str | None = None
+    from playwright.async_api import Browser, BrowserContext, Dialog, Download, Frame, Page, Response
 
 
 class BrowserSession:
@@ -87,20 +39,19 @@ class BrowserSession:
         self.config = config or SessionConfig()
         self.events = EventLog(on_event)
         self.allow = AllowList.of(self.config.start, self.config.allow)
+        self.script = PageScript(self.config.respond_timeout)
         self.frames: dict[int, Frame] = {}
-        self._inflight: set[Any] = set()
         self.last_id = 0
         self.next_dialog: str | None = None
         self.navigated = False
-        self._begun: set[Any] = set()
-        self._key = "__" + secrets.token_hex(8)
+        self._wall = Wall(self.allow, self.events, any_assets=self.config.assets == "any")
         self._browser = browser
-        self._page: Page | None = None
         self._context: BrowserContext | None = None
+        self._page: Page | None = None
         self._crashed: set[Page] = set()
+        self._inflight: set[Any] = set()
+        self._begun: set[Any] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._assets: set[tuple[str, int, str]] = set()
-        self._blocked: set[str] = set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -112,8 +63,8 @@ class BrowserSession:
                 playwright = await stack.enter_async_context(async_playwright())
                 self._browser = await launch(playwright, headed=self.config.headed)
                 stack.push_async_callback(self._browser.close)
-            gate = await stack.enter_async_context(Gate(self._may_connect, self._on_refused, self._on_failed))
-            self._context = await self._open_context(self._browser, gate)
+            gate = await stack.enter_async_context(self._wall.gate)
+            self._context = await self._open_context(self._browser, gate.url)
             stack.push_async_callback(self._context.close)
             await self._context.new_page()
             self._stack = stack.pop_all()
@@ -132,24 +83,17 @@ class BrowserSession:
             if "closed" not in str(error):
                 raise
 
-    # ---- the context and its wall ----
-
-    async def _open_context(self, browser: Browser, gate: Gate) -> BrowserContext:
+    async def _open_context(self, browser: Browser, proxy: str) -> BrowserContext:
         width, height = self.config.viewport
         context = await browser.new_context(
             viewport={"width": width, "height": height},
-            proxy={"server": gate.url},
+            proxy={"server": proxy},
             accept_downloads=self.config.downloads is not None,
             service_workers="block",
         )
         context.set_default_timeout(self.config.action_timeout * 1000)
-        await context.add_init_script(script=self._page_script())
-        await context.route(self._elsewhere(), self._on_request_elsewhere)
-        if self.config.assets == "any":
-            # A tunnel to an asset's host would carry a secure websocket as well.
-            await context.route_web_socket(
-                lambda url: not self.allow.allows_url(url), self._on_websocket_elsewhere
-            )
+        await context.add_init_script(script=self.script.source)
+        await self._wall.guard(context)
         context.on("page", self._adopt)
         context.on("dialog", self._on_dialog)
         context.on("request", lambda request: self._inflight.add(request))
@@ -158,68 +102,9 @@ class BrowserSession:
         context.on("requestfailed", lambda request: self._inflight.discard(request))
         return context
 
-    def _page_script(self) -> str:
-        key = json.dumps(self._key)
-        look = f"window[{key}].snapshot = (options) => ({_script('snapshot.js')})(window[{key}], options)"
-        return f"(() => {{ if (!window[{key}]) {{ ({_script('page.js')})({key}); {look}; }} }})()"
-
-    def _elsewhere(self) -> re.Pattern[str]:
-        """Return a pattern of the URLs that need a decision; the others are not intercepted at all.
-
-        It may match too much, never too little: the gate is the wall, this only gives better manners
-        (a refused navigation leaves the page as it is).
-        """
-        sites = [rf"(?:[a-z0-9-]+\.)*{re.escape(site)}(?::\d+)?" for site in sorted(self.allow.sites)]
-        places = [
-            rf"{re.escape(host)}:{port}" if port not in (80, 443) else rf"{re.escape(host)}(?::{port})?"
-            for host, port in sorted(self.allow.places)
-        ]
-        known = "|".join(sites + places) or "(?!)"
-        return re.compile(rf"^(?!https?://(?:{known})(?:[/?#]|$))", re.IGNORECASE)
-
-    async def _on_request_elsewhere(self, route: Route) -> None:
-        request = route.request
-        split = urlsplit(request.url)
-        if split.scheme in ("data", "blob", "about") or self.allow.allows_url(request.url):
-            return await route.continue_()
-        navigation = request.is_navigation_request()
-        if (
-            self.config.assets == "any"
-            and not navigation
-            and request.method in ("GET", "HEAD")
-            and split.hostname
-        ):
-            method = "CONNECT" if split.scheme == "https" else "GET"
-            self._assets.add((split.hostname, split.port or (443 if split.scheme == "https" else 80), method))
-            return await route.continue_()
-        self.blocked(split.hostname or split.scheme, "navigation" if navigation else request.resource_type)
-        # "aborted" cancels a navigation and leaves the page; any other reason would show an error page.
-        return await route.abort("aborted" if navigation else "blockedbyclient")
-
-    def _may_connect(self, host: str, port: int, method: str) -> bool:
-        return (
-            self.allow.allows(host, port)
-            or (host, port, "GET" if method == "HEAD" else method) in self._assets
-        )
-
-    async def _on_websocket_elsewhere(self, route: WebSocketRoute) -> None:
-        self.blocked(urlsplit(route.url).hostname or "", "websocket")
-        await route.close()
-
-    def _on_refused(self, host: str, port: int) -> None:
-        if host in _BROWSERS_OWN:
-            return
-        self.blocked(host if port in (80, 443) else f"{host}:{port}", "connection")
-
-    def _on_failed(self, host: str, port: int) -> None:
-        self.events.add("navigation", f"no connection to {host}:{port}", host=host)
-
     def blocked(self, host: str, what: str) -> None:
-        """Record a refused request; a host's sub-resources once, every refused navigation."""
-        if what != "navigation" and host in self._blocked:
-            return
-        self._blocked.add(host)
-        self.events.add("blocked", f"blocked {what} to {host}: not on the allow-list", host=host, what=what)
+        """Record that something off the allow-list was asked for."""
+        self._wall.blocked(host, what)
 
     # ---- tabs ----
 
@@ -233,9 +118,10 @@ class BrowserSession:
         return self._page
 
     @property
-    def active(self) -> Page | None:
-        """The active tab, in whatever state it is; None when there is none."""
-        return self._page
+    def alive(self) -> Page | None:
+        """The active tab; None when there is none or it crashed."""
+        page = self._page
+        return None if page is None or page.is_closed() or page in self._crashed else page
 
     @property
     def context(self) -> BrowserContext:
@@ -331,19 +217,19 @@ class BrowserSession:
 
     async def stop_loading(self) -> None:
         """Give up a navigation that does not come, so that the page from before can be used again."""
-        page = self.active
-        if page is None or page.is_closed() or page in self._crashed:
+        page = self.alive
+        if page is None:
             return
         cdp = await self.context.new_cdp_session(page)
-        await self._bounded(cdp.send("Page.stopLoading"))
+        await self.script.bounded(cdp.send("Page.stopLoading"))
         await cdp.detach()
 
     async def leave_blocked_page(self) -> None:
         """Go back when the active tab ended on an error page or, by a redirect, outside the allow-list."""
         from playwright.async_api import Error
 
-        page = self.active
-        if page is None or page.is_closed() or page in self._crashed:
+        page = self.alive
+        if page is None:
             return
         url = page.main_frame.url
         outside = url.startswith(("http:", "https:")) and not self.allow.allows_url(url)
@@ -389,95 +275,36 @@ class BrowserSession:
         return answer
 
     def _on_download(self, download: Download) -> None:
-        self._spawn(self._save(download))
-
-    async def _save(self, download: Download) -> None:
-        from playwright.async_api import Error
-
-        folder, name = self.config.downloads, _file_name(download.suggested_filename)
-        if folder is None:
-            self.events.add("download", f"the download of {name} was refused: no folder for downloads")
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        path = _unused(folder / name)
-        try:
-            await download.save_as(path)
-        except (Error, OSError) as error:
-            self.events.add("download", f"the download of {name} failed: {str(error).splitlines()[0]}")
-            return
-        self.events.add("download", f"downloaded {path.name}, {path.stat().st_size} bytes", path=str(path))
+        self._spawn(save(download, self.config.downloads, self.events))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # ---- talking to pages ----
+    # ---- looking ----
 
     async def kit(self, frame: Frame, expression: str, argument: Any = None) -> Any:
-        """Evaluate a JavaScript expression of ``kit`` (what ``page.js`` keeps) and ``arg`` in a frame.
+        """Evaluate an expression of the page script in a frame (see ``PageScript.run``)."""
+        return await self.script.run(frame, expression, argument)
 
-        Raises ``ToolError`` when the page does not respond or went away.
-        """
-        code = f"(arg) => {{ const kit = window[{json.dumps(self._key)}]; return kit ? {expression} : {_MISSING!r}; }}"
-        value = await self._bounded(frame.evaluate(code, argument))
-        if value == _MISSING:
-            # A document that was there before the session (an attached browser, a frame written by a script).
-            await self._bounded(frame.evaluate(self._page_script()))
-            value = await self._bounded(frame.evaluate(code, argument))
-        return value
-
-    async def handle(self, frame: Frame, number: int) -> Any:
-        """Return the element handle of an id, or None when the element left the page."""
-        code = f"(id) => window[{json.dumps(self._key)}]?.get(id)"
-        found = await self._bounded(frame.evaluate_handle(code, number))
-        return found.as_element()
-
-    async def _bounded(self, work: Any) -> Any:
+    async def responds(self, seconds: float = 2.0) -> bool:
+        """Say whether the active tab answers within some time: not when it crashed, was closed, or hangs."""
         from playwright.async_api import Error
 
-        limit = self.config.respond_timeout
         try:
-            async with asyncio.timeout(limit):
-                return await work
-        except TimeoutError:
-            raise ToolError(
-                f"the page did not respond within {limit:g} s", mend="wait, or open another page"
-            ) from None
-        except Error as error:
-            raise ToolError(f"the page can't be read: {first_line(error)}") from error
+            async with asyncio.timeout(seconds):
+                await self.page.evaluate("1")
+        except (TimeoutError, ToolError, Error):
+            return False
+        return True
 
     async def screenshot(self, *, full_page: bool = False, box: Box | None = None) -> Image:
         """Return a picture of the active tab in CSS pixels; ``box`` cuts out a part of the viewport."""
-        clip = None
+        clip: Any = None
         if box is not None:
             clip = {"x": box.left, "y": box.top, "width": box.width, "height": box.height}
-        data = await self._bounded(
-            self.page.screenshot(
-                full_page=full_page, clip=clip, scale="css", animations="disabled", caret="hide"
-            )  # type: ignore[arg-type]
+        shot = self.page.screenshot(
+            full_page=full_page, clip=clip, scale="css", animations="disabled", caret="hide"
         )
-        return Image.open(data)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error, without Playwright's call name."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return re.sub(r"^\w+\.\w+: ", "", line)
-
-
-def _script(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8").strip().rstrip(";")
-
-
-def _file_name(suggested: str) -> str:
-    name = Path(suggested.replace("\\", "/")).name.lstrip("._")
-    return re.sub(r"[^\w .()-]", "_", name)[:120] or "download"
-
-
-def _unused(path: Path) -> Path:
-    number = 1
-    while path.exists():
-        number += 1
-        path = path.with_stem(f"{path.stem.removesuffix(f'-{number - 1}')}-{number}")
-    return path
+        return Image.open(await self.script.bounded(shot))
