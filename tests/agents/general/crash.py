@@ -1,4 +1,4 @@
-"""A process that dies in the middle of a tool call: ``crash.py FOLDER EFFECT [resume ANSWER]``."""
+"""A process that dies in the middle of a tool call: ``crash.py FOLDER EFFECT [ANSWER]``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from agentkit.agents.general import Agent
 from agentkit.config import Settings
 from agentkit.contracts.script import ScriptLine
 from agentkit.models.script import ScriptModel
+from agentkit.runtime.ask import Callback
 from agentkit.toolset import tool
 
 folder, effect, *more = sys.argv[1:]
@@ -34,12 +35,12 @@ async def main() -> None:
     model = ScriptModel(
         [ScriptLine.model_validate(line) for line in [first, {"text": "all done"}]], "script:test"
     )
-    agent = Agent(model, tools=[deliver], settings=Settings.load(approve="auto"))
-    if not more:
+    answers = [Callback(lambda question: more[0] if more[0] in question.choices else None)]
+    agent = Agent(model, tools=[deliver], settings=Settings.load(approve="auto"), answers=answers)
+    if more:
+        print((await agent.aresume(base / "run")).model_dump_json())
+    else:
         await agent.arun("deliver milk", out=base / "run")
-        return
-    result = await agent.aresume(base / "run", more[1] if len(more) > 1 else None)
-    print(result.model_dump_json())
 
 
 asyncio.run(main())

@@ -140,21 +140,17 @@ def run_crash(folder: Path, effect: str, *more: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize(
-    ("effect", "answer", "delivered"),
+    ("effect", "answer", "delivered", "asked"),
     [
-        ("read", None, 2),
-        ("replayable", None, 2),
-        ("irreversible", "it happened", 1),
-        ("irreversible", "do it again", 2),
-        ("once", "leave it", 1),
+        ("replayable", "it happened", 2, False),
+        ("irreversible", "it happened", 1, True),
+        ("irreversible", "do it again", 2, True),
+        ("once", "leave it", 1, True),
     ],
 )
-def test_killed_inside_a_call(tmp_path, effect, answer, delivered):
+def test_killed_inside_a_call(tmp_path, effect, answer, delivered, asked):
     assert run_crash(tmp_path, effect).returncode == -9
-    resumed = json.loads(run_crash(tmp_path, effect, "resume").stdout)
-    if answer is not None:
-        assert resumed["status"] == "needs_input"
-        assert "it happened" in resumed["question"]["choices"]
-        resumed = json.loads(run_crash(tmp_path, effect, "resume", answer).stdout)
+    resumed = json.loads(run_crash(tmp_path, effect, answer).stdout)
     assert (resumed["status"], resumed["answer"]) == ("done", "all done")
     assert (tmp_path / "delivered").read_text().splitlines() == ["milk"] * delivered
+    assert ('"kind":"asked"' in (tmp_path / "run" / "events.jsonl").read_text()) is asked
