@@ -100,7 +100,8 @@ class Engine:
         if self.editable:
             name = register()
             inner = self.text_config is not module.config
-            module.set_attn_implementation({"text_config": name} if inner else name)
+            # Set on the text tower alone: setting it on the whole would also check towers that know only eager.
+            (module.get_decoder() if inner else module).set_attn_implementation(name)
 
     def check(self, jobs: Sequence[Job], room: int = 1) -> None:
         """Raise ``UsageError``, before any token, for an edit that can't apply or a prompt that is too long.
