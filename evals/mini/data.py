@@ -65,6 +65,7 @@ def dense_targets(scene: Scene) -> tuple[dict[str, NDArray[np.int64]], NDArray[n
         if thing.seen is False:
             continue
         _paint_object(cells, places, thing, middle)
+    cells["glyph"][cells["shape"] == 0] = IGNORE  # asked of objects only: elsewhere it would drown
     return {k: v.ravel() for k, v in cells.items()}, places.reshape(-1, 8)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..scenes import Question, ask, crop_scene
+from ..scenes import Question, ask, crop_scene, large_scene
 from ..scenes.questions import NOT_VISIBLE
 from ..scenes.scene import CROP, Box
 from ..scenes.vocabulary import COLOURS, SHAPES
@@ -118,6 +118,47 @@ def empty_margins(reader: Reader, scenes: int, first_seed: int, split: str, obje
     return margins
 
 
+def ask_windows(reader: Reader, scenes: int, first_seed: int, split: str, temperature: float) -> Tally:
+    """Asks about windows of large pictures (4000 x 3000 px), as visual search will.
+
+    For each picture: its target in windows of three sizes (does `mini` say yes, and is the place right),
+    and as many windows without it (does it say yes above 0.5, above 0.9).
+    """
+    tally = Tally()
+    for seed in range(first_seed, first_seed + scenes):
+        rng = np.random.default_rng(seed)
+        scene = large_scene(rng, split=split)
+        target = scene.objects[0]
+        asked = [f"is there a {target.name}?", f"where is the {target.name}?"]
+        for side in (384, 512, 768):
+            window = _window(rng, scene.image.size, side, target.box)
+            yes, place = reader.answer(scene.image.crop(window), asked)
+            tally.add(f"window {side}: found", yes.margin / temperature > 0)
+            box = read_box(place.text)
+            scale = CROP / side
+            gold = tuple((v - window[i % 2]) * scale for i, v in enumerate(target.box))
+            tally.add(f"window {side}: placed", box is not None and overlap(box, gold) >= MATCH)
+            window = _window(rng, scene.image.size, side, None)
+            if overlap(window, target.box) == 0:
+                no = reader.answer(scene.image.crop(window), asked[:1])[0]
+                tally.add("windows without it: yes above 0.5", no.margin / temperature > 0)
+                tally.add("windows without it: yes above 0.9", no.margin / temperature > math.log(9))
+    return tally
+
+
+def _window(
+    rng: np.random.Generator, size: tuple[int, int], side: int, box: Box | None
+) -> tuple[int, int, int, int]:
+    """A square window inside a picture of this size; it holds `box` entirely if one is given."""
+    corner = []
+    for axis in (0, 1):
+        low, high = 0.0, float(size[axis] - side)
+        if box is not None:
+            low, high = max(low, box[axis + 2] - side), min(high, box[axis])
+        corner.append(int(rng.uniform(low, max(low, high))))
+    return corner[0], corner[1], corner[0] + side, corner[1] + side
+
+
 def fit_temperature(margins: list[float], truths: list[bool]) -> float:
     """The divisor of the margins that minimises the log loss (grid search)."""
     m, t = torch.tensor(margins), torch.tensor(truths, dtype=torch.float)
@@ -145,8 +186,9 @@ def measure(folder: Path, scenes: int, tuning: bool) -> dict[str, Any]:
     if tuning:
         temperature = fit_temperature(tally.margins, tally.truths)
     empty = np.array(empty_margins(reader, max(1, scenes // 3), seed + 5000, split)) / temperature
+    windows = ask_windows(reader, max(1, scenes // 10), seed + 7000, split, temperature)
     numbers: dict[str, Any] = {}
-    for name, (right, total) in sorted(tally.counts.items()):
+    for name, (right, total) in sorted({**tally.counts, **windows.counts}.items()):
         share, low, high = wilson(right, total)
         numbers[name] = {"mean": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": total}
     for level in (0.5, 0.9):

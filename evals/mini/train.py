@@ -41,10 +41,18 @@ class Recipe:
     weight_decay: float = 0.05
     seed: int = 0
 
+    def answers_at(self, step: int) -> bool:
+        """Whether a step trains answers: none at first, then every other, all in the decay."""
+        return step >= self.tower_steps and (step % 2 == 0 or step >= self.decay_start)
+
+    @property
+    def decay_start(self) -> int:
+        """The first step of the decay."""
+        return int(self.steps * (1 - self.decay))
+
     def rate_at(self, step: int) -> float:
         """Learning rate: warm-up, stable, linear decay to a hundredth."""
-        start = int(self.steps * (1 - self.decay))
-        left = (self.steps - step) / max(1, self.steps - start)
+        left = (self.steps - step) / max(1, self.steps - self.decay_start)
         return self.rate * min(1.0, (step + 1) / self.warmup) * max(0.01, min(1.0, left))
 
 
@@ -105,7 +113,7 @@ class Trainer:
         for name, values in logits.items():
             target = batch.cells[name].flatten()
             weight = torch.ones(values.shape[-1])
-            weight[0] = 0.3
+            weight[0] = 0.2 if name != "glyph" else 1.0
             loss = functional.cross_entropy(values.float().flatten(0, 1), target, weight, ignore_index=IGNORE)
             total = total + loss
             report[name] = loss.item()
@@ -154,7 +162,7 @@ class Trainer:
         features = self.features(batch.images)
         loss, report = self.dense_loss(features, batch)
         loss = loss * self.recipe.dense_weight
-        if self.step >= self.recipe.tower_steps:
+        if self.recipe.answers_at(self.step):
             answer, extra = self.answer_loss(features, batch)
             loss = loss + 2.0 * answer
             report |= extra

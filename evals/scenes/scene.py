@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
@@ -120,7 +120,7 @@ def _random_name(rng: np.random.Generator, radius: float) -> tuple[str, str, str
     shape = SHAPES[int(rng.integers(len(SHAPES)))]
     colour = COLOURS[int(rng.integers(len(COLOURS)))]
     glyph = None
-    if shape in GLYPH_SHAPES and radius > 4 and rng.random() < 0.55:
+    if shape in GLYPH_SHAPES and radius > 4 and rng.random() < 0.7:
         glyph = GLYPHS[int(rng.integers(len(GLYPHS)))]
     return colour, shape, glyph
 
@@ -142,19 +142,17 @@ def _plan(rng: np.random.Generator) -> _Plan:
     """Draws the kind of view: empty, far, counting, or mixed at one of three zooms."""
     kind = rng.random()
     hosts = int(rng.choice(3, p=[0.55, 0.35, 0.1]))
-    if kind < 0.2:
+    if kind < 0.13:
         return _Plan(0, 0, 0, hosts=hosts)
-    if kind < 0.32:
-        return _Plan(
-            int(rng.integers(0, 4)), 1.0, 4.5, hosts=int(rng.integers(1, 4)), host_smallest=8, host_largest=28
-        )
-    if kind < 0.5:
-        return _Plan(int(rng.integers(2, 7)), 5.0, 17.0, copies=True)
-    if kind < 0.68:
-        return _Plan(
-            int(rng.integers(1, 3)), 14.0, 40.0, hosts=int(hosts > 0), host_smallest=50, host_largest=110
-        )
-    return _Plan(int(rng.integers(1, 7)), 2.5 if rng.random() < 0.3 else 5.0, 22.0, hosts=hosts)
+    if kind < 0.22:
+        far = _Plan(int(rng.integers(0, 4)), 1.0, 4.5, hosts=int(rng.integers(1, 4)))
+        return replace(far, host_smallest=8, host_largest=28)
+    if kind < 0.42:
+        return _Plan(int(rng.integers(2, 9)), 5.0, 16.0, copies=True)
+    if kind < 0.57:
+        near = _Plan(int(rng.integers(1, 4)), 13.0, 40.0, hosts=int(hosts > 0))
+        return replace(near, host_smallest=50, host_largest=110)
+    return _Plan(int(rng.integers(1, 10)), 2.5 if rng.random() < 0.2 else 5.0, 20.0, hosts=hosts)
 
 
 def crop_scene(rng: np.random.Generator, split: str = "train", *, empty: bool = False) -> Scene:
