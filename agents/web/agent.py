@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -66,7 +67,7 @@ class WebAgent(GraphAgent):
         *,
         memory: ExemplarMemory | Path | str | None = None,
         policy: Literal["rank", "generate"] = "rank",
-        ranking: Ranking | None = None,
+        ranking: Ranking | Mapping[str, Any] | None = None,
         approve: Literal["ask", "auto", "deny"] | None = None,
         browser: Browser | None = None,
         headed: bool = False,
@@ -78,7 +79,8 @@ class WebAgent(GraphAgent):
             raise UsageError(f"there is no policy {policy!r}", mend="rank or generate")
         if self.limits.steps is None:
             self.limits = self.limits.model_copy(update={"steps": MAX_STEPS})
-        self.policy, self.ranking = policy, ranking or Ranking()
+        self.policy = policy
+        self.ranking = Ranking(**ranking) if isinstance(ranking, Mapping) else ranking or Ranking()
         self.approval = approve or self.settings.approve
         self.browser, self.headed, self.episode = browser, headed, episode
         self._memory = memory
@@ -112,11 +114,13 @@ class WebAgent(GraphAgent):
             "approve": self.approval,
             "memory": None if memory is None else str(memory),
             "headed": self.headed,
-            "ranking": {"boost": self.ranking.boost, "prior": self.ranking.prior},
+            "ranking": asdict(self.ranking),
         }
 
     def make_context(self, run: Run, budget: Budget) -> WebContext:
         given = run.info.arguments
+        if self.episode is None and given.get("url") is None and not run.replaying:
+            raise UsageError(f"{run.folder.path} was an episode: resume it with its own episode")
         if self.episode is not None:
             config = self.episode.config
         else:

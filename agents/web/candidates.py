@@ -98,7 +98,7 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
                 value,
             )
             for value in values_for(element, values)
-            if typed(value, element.states) != element.value
+            if not _holds(element, typed(value, element.states))
         ]
         if "focused" not in element.states:
             found.append(Candidate(f"click {name}", Action.on(snapshot, "click", element.id)))
@@ -118,6 +118,13 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
     if element.value is not None and "focused" not in element.states:
         return [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
     return []
+
+
+def _holds(element: Element, text: str) -> bool:
+    """Say whether a field already holds a text; of a password only the length shows."""
+    if "password" in element.states and element.value:
+        return len(element.value) == len(text)
+    return element.value == text
 
 
 def _choices(snapshot: Snapshot, element: Element, name: str, task: str) -> list[Candidate]:

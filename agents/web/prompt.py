@@ -15,6 +15,7 @@ from .values import Value
 
 SYSTEM = "You control a web page. Read the task and the page, then name the next action."
 NO_TASK = "(no task is given)"
+SHOWN_STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,37 @@ class View:
 
 
 def ranking_prompt(view: View, *, task: str | None = None) -> list[Message]:
-    """Return the prompt whose next words are the action. ``task`` replaces the task (for a prompt without it)."""
-    parts = [Text(_exemplar_text(exemplar), "exemplar", exemplar.trust) for exemplar in view.exemplars]
-    done = ", ".join(step["words"] for step in view.history) or "nothing"
-    return [
-        Message.system(SYSTEM),
-        Message(
-            "user",
-            (
-                *parts,
-                Text("Task: " + (view.instruction if task is None else task), "instruction"),
-                Text("Page:\n" + view.page, "observation", "untrusted"),
-                Text(f"Done so far: {done}\nNext action:", "query"),
-            ),
-        ),
-    ]
+    """Return the prompt whose next words are the action. ``task`` replaces the task (for a prompt without it).
+
+    Every step of an exemplar is a turn of the conversation, in the form of the question at its end. The task comes
+    last, so that two prompts that differ in the task share all that goes before it (its keys and values are kept).
+    """
+    messages = [Message.system(SYSTEM)]
+    for exemplar in view.exemplars:
+        messages += _turns(exemplar)
+    done = [step["words"] for step in view.history]
+    parts = _question(view.page, done, view.instruction if task is None else task)
+    return [*messages, Message("user", parts)]
 
 
-def _exemplar_text(exemplar: Exemplar) -> str:
-    lines = [f"Task: {exemplar.task}"]
-    for step in exemplar.steps:
-        lines += [f"Page:\n{step.observation}", f"Next action: {step.action}"]
-    return "\n".join(lines)
+def _question(page: str, done: Sequence[str], task: str) -> tuple[Text, ...]:
+    return (
+        Text(f"Page:\n{page}", "observation", "untrusted"),
+        Text(f"Done so far: {', '.join(done) or 'nothing'}", "query"),
+        Text(f"Task: {task}", "instruction"),
+        Text("Next action:", "query"),
+    )
+
+
+def _turns(exemplar: Exemplar) -> list[Message]:
+    """Return a trajectory as turns; of a long one the beginning and the end, which say most."""
+    steps = list(enumerate(exemplar.steps))
+    if len(steps) > SHOWN_STEPS:
+        steps = steps[: SHOWN_STEPS // 3] + steps[-(SHOWN_STEPS - SHOWN_STEPS // 3) :]
+    actions = [step.action for step in exemplar.steps]
+    turns = []
+    for number, step in steps:
+        asked = _question(step.observation, actions[:number], exemplar.task)
+        turns.append(Message("user", tuple(Text(part.text, "exemplar", exemplar.trust) for part in asked)))
+        turns.append(Message("assistant", (Text(step.action, "exemplar"),)))
+    return turns

@@ -23,8 +23,8 @@ class Ranking:
     """
 
     boost: float = 15.0
-    prior: float = 1.0
-    exemplars: int = 2
+    prior: float = 0.5
+    exemplars: int = 1
 
     def edits(self, model: Model) -> list[Edit]:
         """Return the attention edits of a ranking call."""

@@ -1,7 +1,7 @@
 """Small experts for some of the demonstrated tasks: they act on agentkit's own observation and candidates only.
 
 An expert is a function of the task's text, the snapshot and the words of what was done so far; it returns the words
-of the next candidate. Their runs, on seeds from 100,000 up, are the exemplars that ship (``demonstrate``). The 16
+of the next candidate. Their runs, on seeds from 100,000 up, are the exemplars that ship (``demonstrate.py``). The 16
 tasks of ``UNDEMONSTRATED`` have none, on purpose.
 """
 
@@ -189,6 +189,5 @@ EXPERTS: dict[str, Expert] = {
     "enter-time": fill_and_submit,
     "focus-text": focus_text,
     "focus-text-2": focus_text,
-    "login-user-popup": fill_and_submit,
     "multi-layouts": search_form,
 }

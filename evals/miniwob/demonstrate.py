@@ -1,0 +1,75 @@
+"""Write the exemplars that ship: the experts' runs on seeds from 100,000 up.
+
+python -m agentkit.evals.miniwob.demonstrate memory/exemplars_miniwob.jsonl --each 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from ...agents.web.candidates import candidates_of
+from ...agents.web.page import page_text
+from ...agents.web.values import values_in
+from ...memory import Exemplar, Step
+from ...tools.browser import BrowserSession, observe, perform
+from .experts import EXPERTS, Expert
+from .server import MiniWobServer
+from .task import MiniWobTask, session_config
+
+FIRST_SEED = 100_000
+MAX_STEPS = 15
+
+
+async def demonstrate(session: BrowserSession, task: MiniWobTask, expert: Expert) -> Exemplar | None:
+    """Return the trajectory of an expert's episode, None when it did not end with raw reward 1."""
+    text = await task.setup(session)
+    steps: list[Step] = []
+    snapshot = None
+    while len(steps) < MAX_STEPS and not await task.done(session):
+        snapshot = await observe(session, snapshot)
+        options = {c.words: c for c in candidates_of(snapshot, text, values_in(text))}
+        words = expert(text, snapshot, [step.action for step in steps])
+        action = options[words].action if words in options else None
+        if words is None or action is None:
+            return None
+        steps.append(Step(observation=page_text(snapshot, text), action=words))
+        await perform(session, action)
+    if await task.reward(session) != 1.0:
+        return None
+    return Exemplar(
+        task=text, steps=tuple(steps), family=task.name, site="miniwob", run=f"expert/{task.name}/{task.seed}"
+    )
+
+
+async def collect(each: int) -> list[Exemplar]:
+    """Return ``each`` exemplars of every task that has an expert, of the first seeds that succeed."""
+    found: list[Exemplar] = []
+    with MiniWobServer() as server:
+        async with BrowserSession(session_config(server)) as session:
+            for name, expert in EXPERTS.items():
+                mine: list[Exemplar] = []
+                seed = FIRST_SEED
+                while len(mine) < each and seed < FIRST_SEED + 10 * each:
+                    exemplar = await demonstrate(session, MiniWobTask(server, name, seed), expert)
+                    mine += [exemplar] if exemplar else []
+                    seed += 1
+                found += mine
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--each", type=int, default=2)
+    given = parser.parse_args()
+    found = asyncio.run(collect(given.each))
+    given.file.write_text("".join(item.model_dump_json() + "\n" for item in found), "utf-8")
+    print(f"{len(found)} exemplars of {len({item.family for item in found})} tasks")
+
+
+if __name__ == "__main__":
+    main()
