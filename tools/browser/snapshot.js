@@ -204,21 +204,37 @@
   };
 
   // ---- the walk ---------------------------------------------------------------------------------
-  const descend = (el, style, box, context) => {
-    const position = style.position;
+  const CLIPS = /auto|scroll|hidden|clip/, SCROLLS = /auto|scroll/;
+  // A context says what holds for what is inside an element: what can be scrolled to (hard), what is seen now
+  // (view), both for absolute boxes (abs), and what is inherited.
+  const enter = (el, style, context) => {
+    const position = style.position, opacity = style.opacity;
     let { hard, view } = position === "absolute" ? context.abs : context;
     if (position === "fixed") { hard = [0, 0, WIDE, HIGH]; view = hard; }
-    const own = { ...context, hard, view };
-    const clips = style.overflowX !== "visible" || style.overflowY !== "visible";
-    if (clips && style.display !== "inline" && el !== document.documentElement && el !== document.body && !el.ownerSVGElement) {
-      const scrolls = /auto|scroll/.test(style.overflowX + style.overflowY) && (el.scrollHeight > el.clientHeight || el.scrollWidth > el.clientWidth);
-      view = cut(view, box);
-      hard = scrolls && !empty(cut(box, hard)) ? [box[0] - el.scrollLeft, box[1] - el.scrollTop, FAR, FAR] : cut(hard, box);
+    const inert = context.inert || el.inert === true;
+    const own = { hard, view, inert, pointer: context.pointer, active: context.active };
+    const overflow = style.overflow;
+    let hidden = context.hidden;
+    const clips = overflow !== "visible" && CLIPS.test(overflow) && style.display !== "inline" && el !== document.documentElement && el !== document.body && !el.ownerSVGElement;
+    // Only what clips or is placed apart can leave the part of the page that can be reached.
+    if (clips || position !== "static") {
+      const box = boxOf(el);
+      hidden = hidden || (!empty(box) && empty(cut(box, hard)));
+      if (clips) {
+        const scrolls = SCROLLS.test(overflow) && (el.scrollHeight > el.clientHeight || el.scrollWidth > el.clientWidth);
+        view = cut(view, box);
+        hard = scrolls && !empty(cut(box, hard)) ? [box[0] - el.scrollLeft, box[1] - el.scrollTop, FAR, FAR] : cut(hard, box);
+      }
     }
-    const inner = { ...own, hard, view, pointer: style.cursor === "pointer", opacity: context.opacity * Number(style.opacity) };
-    inner.abs = position !== "static" || style.transform !== "none" ? { hard, view } : context.abs;
-    inner.inert = context.inert || el.inert;
-    inner.shown = style.visibility === "visible";
+    const inner = {
+      hard, view, hidden,
+      abs: position === "static" ? context.abs : { hard, view },
+      opacity: opacity === "1" ? context.opacity : context.opacity * Number(opacity),
+      pointer: style.cursor === "pointer",
+      shown: style.visibility === "visible",
+      inert,
+      active: context.active,
+    };
     return [own, inner];
   };
   const children = (el) => {
@@ -269,8 +285,8 @@
     return true;
   };
 
-  const interactive = (el, tag, role, weak, style, box, own, inner, out) => {
-    const spot = place(el, solid(el, box), own);
+  const interactive = (el, tag, role, weak, style, own, inner, out) => {
+    const box = solid(el, boxOf(el)), spot = place(el, box, own);
     const shown = inner.shown && spot.reach && (inner.opacity >= 0.05 || NATIVE.has(tag) || tag === "LABEL");
     const isField = FIELD_ROLES.has(role) && (NATIVE.has(tag) || el.isContentEditable);
     if (isField || tag === "INPUT") {
@@ -290,7 +306,7 @@
     let name = givenName(el, tag) || (el.tagName === "text" ? `${svg} ${words}` : "") || (words.length <= 200 ? words : words.slice(0, 80) + "…") || lateName(el) || svg;
     if (!name) name = weak ? paintedHint(el, style) : hint(el);
     const kind = control ? roleOf(control, control.tagName) : role || (svg ? "shape" : "clickable");
-    const at = add(el, tag, kind, spot, solid(el, box), name, { value: valueOf(el, tag, role) || null });
+    const at = add(el, tag, kind, spot, box, name, { value: valueOf(el, tag, role) || null });
     out.push(" ", at, " ", ...(words.length > 200 ? deep : deep.filter((t) => !isWord(t) && t !== "")));
   };
 
@@ -298,10 +314,10 @@
     const r = control.getBoundingClientRect(), style = getComputedStyle(control);
     return r.width > 1 && r.height > 1 && style.visibility === "visible" && Number(style.opacity) > 0 && r.right > 0 && r.bottom > 0;
   };
-  const walkLabel = (el, style, box, own, inner, out) => {
+  const walkLabel = (el, style, own, inner, out) => {
     const control = el.control;
     if (control && control.type !== "hidden" && !visibleControl(control)) {
-      return interactive(el, "LABEL", roleOf(control, control.tagName), true, style, box, own, inner, out);
+      return interactive(el, "LABEL", roleOf(control, control.tagName), true, style, own, inner, out);
     }
     const deep = [];
     walkAll(el, inner, deep);
@@ -317,36 +333,35 @@
     if (style.display === "none") return;
     if (tag === "BR") { out.push(null); return; }
     if (style.display === "contents") { walkAll(el, context, out); return; }
-    const box = boxOf(el);
-    const [own, inner] = descend(el, style, box, context);
-    if (empty(cut(inner.hard, [-FAR, -FAR, FAR, FAR]))) return;
-    inner.hidden = context.hidden || (!empty(box) && empty(cut(box, own.hard)));
+    const [own, inner] = enter(el, style, context);
+    if (empty(inner.hard)) return;
     const block = !style.display.startsWith("inline") && !el.ownerSVGElement;
     const cell = tag === "TD" || tag === "TH";
     if (cell) {
       // A cell stays on the line of its row, unless it holds several blocks.
       const deep = [];
-      walkAs(el, tag, style, box, own, inner, deep);
+      walkAs(el, tag, style, own, inner, deep);
       const pieces = deep.filter((t) => typeof t === "number" || isWord(t) || (t && t.frame)).length;
       out.push(...(pieces <= 2 ? deep.filter((t) => t !== null) : deep), false);
       return;
     }
     if (block) out.push(null);
-    walkAs(el, tag, style, box, own, inner, out);
+    walkAs(el, tag, style, own, inner, out);
     if (block) out.push(null);
   };
-  const walkAs = (el, tag, style, box, own, inner, out) => {
-    if (tag === "IFRAME" || tag === "FRAME") walkFrame(el, box, own, inner, out);
-    else if (tag === "LABEL") walkLabel(el, style, box, own, inner, out);
+  const walkAs = (el, tag, style, own, inner, out) => {
+    if (tag === "IFRAME" || tag === "FRAME") walkFrame(el, own, inner, out);
+    else if (tag === "LABEL") walkLabel(el, style, own, inner, out);
     else {
       const role = roleOf(el, tag), power = strength(el, tag, role, style, own);
-      if (power) interactive(el, tag, role, power === 1, style, box, own, inner, out);
+      if (power) interactive(el, tag, role, power === 1, style, own, inner, out);
       else if (tag === "IMG" && squeeze(el.alt)) { if (inner.shown && !inner.hidden) out.push(` ${squeeze(el.alt)} `); }
-      else if (el.ownerSVGElement && (SHAPES.has(el.tagName) || el.tagName === "text")) walkShape(el, style, box, own, inner, out);
+      else if (el.ownerSVGElement && (SHAPES.has(el.tagName) || el.tagName === "text")) walkShape(el, style, own, inner, out);
       else walkAll(el, inner, out);
     }
   };
-  const walkShape = (el, style, box, own, inner, out) => {
+  const walkShape = (el, style, own, inner, out) => {
+    const box = boxOf(el);
     const sheet = el.ownerSVGElement.getBoundingClientRect(), words = el.tagName === "text" ? squeeze(el.textContent) : "";
     if (!inner.shown || inner.opacity < 0.05 || empty(box)) return;
     const icon = own.active || sheet.width <= 40 || sheet.height <= 40;
@@ -357,8 +372,8 @@
     const size = `${Math.round(box[2] - box[0])}x${Math.round(box[3] - box[1])}`;
     out.push(null, `${shapeWords(el, style, box)} ${words ? words + " " : ""}${size} at ${at}`, null);
   };
-  const walkFrame = (el, box, own, inner, out) => {
-    const seen = cut(box, own.hard);
+  const walkFrame = (el, own, inner, out) => {
+    const box = boxOf(el), seen = cut(box, own.hard);
     if (!inner.shown || empty(seen) || box[2] - box[0] < 10 || box[3] - box[1] < 10 || own.inert || !place(el, box, own).reach) return;
     const id = kit.idOf(el), x = box[0] + el.clientLeft, y = box[1] + el.clientTop;
     const view = cut(cut(box, own.view), [0, 0, WIDE, HIGH]);

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHARS_PER_TOKEN = 4
 MAX_FRAMES = 20
+_QUOTE = json.JSONEncoder(ensure_ascii=False).encode
 _LOOKS_LIKE_ID = re.compile(r"\[(e\d+)\]")
 _NOWHERE = Box(0, 0, 0, 0)
 
@@ -204,7 +205,7 @@ def _plain(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(_plain(text), ensure_ascii=False)
+    return _QUOTE(_plain(text))
 
 
 def _words(text: str) -> list[str]:

@@ -65,7 +65,7 @@ def references(text: str, kind: str) -> int:
 
 async def compare(count: int) -> None:
     html, kinds = page(count)
-    async with BrowserSession(SessionConfig()) as session:
+    async with BrowserSession(SessionConfig(action_timeout=60)) as session:
         await session.page.set_content(html)
         times: dict[str, list[float]] = {"snapshot": [], "aria_snapshot": []}
         texts = {}
