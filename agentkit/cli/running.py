@@ -110,7 +110,8 @@ def evidence_line(item: Evidence) -> str:
     if item.kind == "region":
         where = box_text(item.box) if item.box else "whole picture"
         return f"{item.label or 'region'} at {where} of picture {(item.image or '')[:12]}{score}"
-    return f"{item.source}: {plain(item.text or '', 200)}{score}"
+    said = item.text or item.label
+    return f"{item.source}{': ' + plain(said, 200) if said else ''}{score}"
 
 
 def usage_line(usage: Usage) -> str:

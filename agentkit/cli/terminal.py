@@ -29,11 +29,12 @@ def err() -> Console:
 
 
 def plain(text: str, limit: int | None = None) -> str:
-    """Return text that is safe to print: one line when ``limit`` is set, without control characters."""
+    """Return text without control characters; with ``limit`` one line, its indentation kept."""
     text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
     if limit is None:
         return text
-    line = " ".join(text.split())
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    line = indent + " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from typing import Any, TypedDict
+from typing import Any, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
@@ -23,8 +23,8 @@ HAPPENED, AGAIN = "it happened", "do it again"
 
 
 class ToolState(TypedDict, total=False):
-    tool: str
-    arguments: dict[str, Any]
+    tool: Required[str]
+    arguments: Required[dict[str, Any]]
     next: str
     approved: bool
     outcome: Any

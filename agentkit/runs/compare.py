@@ -1,4 +1,4 @@
-"""Compares a replay with its recording: the same actions, questions and answers, in the same order."""
+"""Compares a replay with its recording: the same looks, calls, actions, questions and answers, in one order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from .folder import EVENTS, RunFolder
 
 # Runs that ended so have no last word: a replay of them goes on until the recording ends.
 CUT_SHORT = ("interrupted", "stopped")
+# What is decided inside of nodes, and again when a node runs again.
+IN_NODES = ("act", "look", "call")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Something that an agent decided: an action, a question, an answer that it was given."""
+    """Something that an agent decided (a region to look at, a tool call, an action, a question), or was answered."""
 
     kind: str
     text: str
@@ -41,7 +43,7 @@ def decisions(events: Iterable[ev.EventBase]) -> list[Decision]:
     begun: set[Decision] = set()
     for event in events:
         if isinstance(event, ev.NodeStarted):
-            found = {item: None for item in found if item.span != event.span or item.kind != "act"}
+            found = {item: None for item in found if item.span != event.span or item.kind not in IN_NODES}
         elif isinstance(event, ev.Acted):
             item = Decision("act", event.action, event.span)
             if event.state == "pending":
@@ -50,6 +52,10 @@ def decisions(events: Iterable[ev.EventBase]) -> list[Decision]:
             settled = event.state == "done" and bool(begun) and item not in begun
             if not settled:
                 found.setdefault(item)
+        elif isinstance(event, ev.Looked):
+            found.setdefault(Decision("look", f"{event.about} at {list(event.box)}", event.span))
+        elif isinstance(event, ev.ToolCalled):
+            found.setdefault(Decision("call", f"{event.tool} {event.arguments}", event.span))
         elif isinstance(event, ev.Asked):
             found.setdefault(Decision("ask", event.question.text, event.question.id))
         elif isinstance(event, ev.Answered):
