@@ -84,7 +84,7 @@ class Conversations:
         text = "\n".join(message.text for message in messages)
         when = time.time() if at is None else at
         with self._writing() as db:
-            row = db.execute("SELECT id FROM conversations WHERE name = ?", (_checked(name),)).fetchone()
+            row = db.execute("SELECT id FROM conversations WHERE name = ?", (checked_name(name),)).fetchone()
             if row is None:
                 made = "INSERT INTO conversations (name, created, updated) VALUES (?, ?, ?)"
                 owner = db.execute(made, (name, when, when)).lastrowid
@@ -148,7 +148,7 @@ class Conversations:
         with self._writing() as db:
             try:
                 changed = db.execute(
-                    "UPDATE conversations SET name = ? WHERE name = ?", (_checked(new), old)
+                    "UPDATE conversations SET name = ? WHERE name = ?", (checked_name(new), old)
                 ).rowcount
             except sqlite3.IntegrityError as error:
                 raise UsageError(f"there is a conversation {new!r} already") from error
@@ -227,7 +227,8 @@ class Conversations:
         self._ready = True
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Return a conversation's name. Raises ``UsageError`` when it can't be one."""
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise UsageError(f"{name!r} can't be the name of a conversation", mend="a short line of text")
     return name

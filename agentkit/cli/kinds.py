@@ -61,7 +61,9 @@ def recorded_models(info: RunInfo) -> dict[str, str]:
     chosen = dict(info.settings.get("models", {}))
     if "model" in chosen:
         return chosen
-    return {**{role: model.reference for role, model in info.models.items()}, **chosen}
+    # Names with a dot are of agents that ran inside this one; they choose their models themselves.
+    played = {role: model.reference for role, model in info.models.items() if "." not in role}
+    return {**played, **chosen}
 
 
 def remake(info: RunInfo, settings: Settings, answers: Sequence[Answerer] = ()) -> GraphAgent:

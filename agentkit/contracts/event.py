@@ -141,6 +141,13 @@ class Answered(EventBase):
     by: str = "caller"
 
 
+class Said(EventBase):
+    """A piece of an answer while it is written; the pieces of a node, joined, are the answer."""
+
+    kind: Literal["said"] = "said"
+    text: str
+
+
 class Remembered(EventBase):
     kind: Literal["remembered"] = "remembered"
     id: str
@@ -185,6 +192,7 @@ Event = Annotated[
     | Found
     | Asked
     | Answered
+    | Said
     | Remembered
     | Recalled
     | BudgetSpent

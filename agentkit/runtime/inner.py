@@ -8,13 +8,38 @@ from typing import TYPE_CHECKING, Any, cast
 from langgraph.runtime import Runtime
 
 from ..contracts.event import EventBase
-from ..contracts.run import RunInfo
+from ..contracts.run import ModelInfo, RunInfo
 from .context import Context
 from .run import Run
 from .scope import current_scope, enter_node
 
 if TYPE_CHECKING:
     from .agent import GraphAgent, Outcome
+
+
+class InnerModels(dict[str, ModelInfo]):
+    """The models that play an inner agent's roles, noted in the outer run's table under names of their own.
+
+    The inner agent may use other models than the outer one; a replay must know which. ``kind.role`` is the name,
+    with the place before it for a second agent of the kind that uses yet another model.
+    """
+
+    def __init__(self, table: dict[str, ModelInfo], kind: str, place: str) -> None:
+        self._table, self._kind, self._place = table, kind, place
+        own = {name.rpartition(".")[2]: info for name, info in table.items() if name.startswith(f"{kind}.")}
+        here = {
+            name.rpartition(".")[2]: info
+            for name, info in table.items()
+            if name.startswith(f"{place}/{kind}.")
+        }
+        super().__init__({**table, **own, **here})
+
+    def __setitem__(self, role: str, info: ModelInfo) -> None:
+        super().__setitem__(role, info)
+        self._table.setdefault(role, info)
+        name = f"{self._kind}.{role}"
+        if self._table.setdefault(name, info) != info:
+            self._table[f"{self._place}/{name}"] = info
 
 
 class InnerRun(Run):
@@ -24,8 +49,9 @@ class InnerRun(Run):
         self.outer = outer
         self.folder, self.recording, self.listeners = outer.folder, outer.recording, outer.listeners
         self.replaying, self.attempt = outer.replaying, outer.attempt
-        # A shallow copy: the models that play the roles are noted in the outer run's own table.
-        self._info = outer.info.model_copy(update={"agent": agent, "task": task, "arguments": arguments})
+        models = InnerModels(outer.info.models, agent, scope)
+        own = {"agent": agent, "task": task, "arguments": arguments, "models": models}
+        self._info = outer.info.model_copy(update=own)
         self.journal = outer.journal.inside(scope)
 
     @property
