@@ -27,7 +27,8 @@ from .candidates import FINISH, Candidate, candidates_of
 from .context import WebContext
 from .generate import generate
 from .missing import Gap, gaps
-from .page import load_snapshot, page_text
+from .order import sends, sends_last
+from .page import load_snapshot, name_of, page_text
 from .prompt import View
 from .rank import Ranking
 from .state import Done, WebState
@@ -233,7 +234,7 @@ class WebAgent(GraphAgent):
         choice = await self.ranking.choose(await context.model("decide"), view, options)
         context.run.emit(Note(text=f"next: {choice.words}"))
         gap = next((gap for gap in missing if gap.element == choice.ask), None)
-        if gap is None and missing and _submits(choice, view):
+        if gap is None and missing and (choice is FINISH or sends(choice, view.snapshot)):
             gap = missing[0]
         return {"route": "ask", "pending": gap.question()} if gap else self._to_do(choice, view, context)
 
@@ -359,7 +360,13 @@ class WebAgent(GraphAgent):
         finish = bool(state["history"]) and self.episode is None
         found = candidates_of(view.snapshot, view.instruction, view.values, finish=finish, missing=fields)
         barred = {*state["refused"], *state["spent"]}
-        kept = [c for c in found if c.words not in barred and _repeated(c, state, view) < REPEATS]
+        kept = [
+            c
+            for c in found
+            if c.words not in barred
+            and _repeated(c, state, view) < REPEATS
+            and not _overwrites(c, state, view)
+        ]
         if self.approval == "deny":
             kept = [
                 c
@@ -367,7 +374,7 @@ class WebAgent(GraphAgent):
                 if c.action is None
                 or not irreversible(view.snapshot, c.action, sandbox=context.config.sandbox)
             ]
-        return kept
+        return sends_last(kept, view.snapshot, view.instruction)
 
     def _effect(self, state: WebState, choice: Candidate) -> tuple[Effect, Action]:
         action = choice.action
@@ -450,15 +457,16 @@ def _repeated(choice: Candidate, state: WebState, view: View) -> int:
     return sum(1 if step["changed"] else REPEATS for step in same)
 
 
-def _submits(choice: Candidate, view: View) -> bool:
-    """Say whether a choice would send a form on its way."""
-    action = choice.action
-    if action is None or action.element is None:
-        return choice is FINISH
-    element = view.snapshot.get(action.element)
-    return choice.kind == "press" or (
-        choice.kind == "click" and (element.submits or element.role == "button")
+def _overwrites(choice: Candidate, state: WebState, view: View) -> bool:
+    """Say whether a choice would replace what the agent itself typed into a field, by another word of the task."""
+    if choice.kind != "fill" or choice.action is None or choice.action.element is None:
+        return False
+    element = view.snapshot.get(choice.action.element)
+    into = f" into {name_of(view.snapshot, element)}"
+    typed = any(
+        step["words"].startswith("type ") and step["words"].endswith(into) for step in state["history"]
     )
+    return bool(element.value) and typed and not (choice.value and choice.value.source == "user")
 
 
 def _nothing_left(state: WebState) -> str:

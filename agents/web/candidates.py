@@ -8,11 +8,31 @@ from typing import Any
 
 from ...tools.browser import Action, Element, Snapshot
 from .page import is_text_field, name_of
-from .values import Value, typed, words_of
+from .values import Value, tokens_of, typed, words_of
 
 LIMIT = 60
 CLICKED = frozenset(
-    ["button", "link", "tab", "menuitem", "menuitemcheckbox", "menuitemradio", "option", "radio", "clickable", "shape", "treeitem", "summary", "switch", "heading", "image", "img", "cell", "row", "gridcell"]
+    [
+        "button",
+        "link",
+        "tab",
+        "menuitem",
+        "menuitemcheckbox",
+        "menuitemradio",
+        "option",
+        "radio",
+        "clickable",
+        "shape",
+        "treeitem",
+        "summary",
+        "switch",
+        "heading",
+        "image",
+        "img",
+        "cell",
+        "row",
+        "gridcell",
+    ]
 )
 CHECKED = frozenset({"checkbox"})
 # Not acted on by itself: what it contains is.
@@ -151,7 +171,7 @@ def values_for(element: Element, values: Sequence[Value]) -> list[Value]:
     Values whose cue or kind speaks of this field, when there are any; else all that are not another field's
     answer from the user.
     """
-    own = set(words_of(element.name))
+    own = set(tokens_of(element.name))
     said = [value for value in values if value.source == "user" and _same_field(value, element)]
     if said:
         return said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,10 +83,7 @@ class WebContext(Context):
         if self.episode is not None:
             return
         state = await session.context.storage_state()
-        draft = self.storage.with_suffix(".new")
-        with open(draft, "w", encoding="utf-8", opener=_private) as file:
-            file.write(_dumps(state))
-        draft.replace(self.storage)
+        await asyncio.to_thread(_write_private, self.storage, json.dumps(state))
 
     @property
     def storage(self) -> Path:
@@ -122,11 +121,12 @@ def _anchor(entry: Entry) -> str:
     return entry.outcome.get("anchor") or "" if isinstance(entry.outcome, dict) else ""
 
 
+def _write_private(path: Path, text: str) -> None:
+    draft = path.with_suffix(".new")
+    with open(draft, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)
+    draft.replace(path)
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_TRUNC, 0o600)
-
-
-def _dumps(state: Any) -> str:
-    import json
-
-    return json.dumps(state)

@@ -10,7 +10,7 @@ from typing import Any
 from ...tools.browser import Element, Snapshot
 from .candidates import field_name, values_for
 from .page import is_text_field
-from .values import Value
+from .values import Value, tokens_of
 
 # Words by which a task demands that something be put into a field, and words for a field that has no name.
 DEMANDS = re.compile(r"\b(enter|type|fill|write|input|set|search|log ?in|sign ?in|use|put)\b", re.IGNORECASE)
@@ -81,21 +81,25 @@ def _speaks_of(task: str, snapshot: Snapshot, element: Element) -> bool:
 
 
 def _shares(task: str, element: Element) -> bool:
-    said = set(re.findall(r"[^\W_]+", task.lower()))
-    return bool(said & set(re.findall(r"[^\W_]{3,}", element.name.lower())))
+    return any(len(word) > 2 and word in set(tokens_of(task)) for word in tokens_of(element.name))
 
 
 def _has_value(element: Element, values: Sequence[Value], snapshot: Snapshot) -> bool:
-    """Say whether some value could be this field's: one that speaks of it, or one that speaks of no other field."""
-    fitting = values_for(element, values)
+    """Say whether some value could be this field's: one that speaks of it, or a sure one that speaks of no other."""
+    own = set(tokens_of(element.name))
+    # The field's own name is not its value, and a mere word of the task is one only where the task says so.
+    fitting = [value for value in values_for(element, values) if not set(tokens_of(value.text)) <= own]
     others = [e for e in snapshot.elements if is_text_field(e) and e.id != element.id]
     taken = {value.text for other in others for value in fitting if _speaks(value, other)}
     held = {other.value for other in others}
-    return any(_speaks(value, element) or value.text not in taken | held for value in fitting)
+    return any(
+        _speaks(value, element) or (value.kind != "word" and value.text not in taken | held)
+        for value in fitting
+    )
 
 
 def _speaks(value: Value, element: Element) -> bool:
-    own = set(re.findall(r"[^\W_]+", element.name.lower()))
+    own = set(tokens_of(element.name))
     return bool(own & set(value.cue.split()[-2:])) or (
         value.source == "user" and value.cue == field_name(element)
     )

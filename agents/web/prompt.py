@@ -15,7 +15,8 @@ from .values import Value
 
 SYSTEM = "You control a web page. Read the task and the page, then name the next action."
 NO_TASK = "(no task is given)"
-SHOWN_STEPS = 6
+# Characters of an exemplar in a prompt; the middle of a longer one is left out.
+EXEMPLAR_BUDGET = 1600
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,25 @@ def _question(page: str, done: Sequence[str], task: str) -> tuple[Text, ...]:
 
 def _turns(exemplar: Exemplar) -> list[Message]:
     """Return a trajectory as turns; of a long one the beginning and the end, which say most."""
-    steps = list(enumerate(exemplar.steps))
-    if len(steps) > SHOWN_STEPS:
-        steps = steps[: SHOWN_STEPS // 3] + steps[-(SHOWN_STEPS - SHOWN_STEPS // 3) :]
     actions = [step.action for step in exemplar.steps]
     turns = []
-    for number, step in steps:
+    for number in _shown(exemplar):
+        step = exemplar.steps[number]
         asked = _question(step.observation, actions[:number], exemplar.task)
         turns.append(Message("user", tuple(Text(part.text, "exemplar", exemplar.trust) for part in asked)))
         turns.append(Message("assistant", (Text(step.action, "exemplar"),)))
     return turns
+
+
+def _shown(exemplar: Exemplar) -> list[int]:
+    """Return the numbers of the steps that fit: the last (how it ends), the first, then inwards."""
+    count = len(exemplar.steps)
+    order = [index for pair in zip(range(count - 1, -1, -1), range(count), strict=True) for index in pair]
+    shown: set[int] = set()
+    left = EXEMPLAR_BUDGET
+    for index in dict.fromkeys(order):
+        left -= len(exemplar.steps[index].observation) + len(exemplar.task) + 60
+        if left < 0 and shown:
+            break
+        shown.add(index)
+    return sorted(shown)

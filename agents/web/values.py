@@ -11,7 +11,7 @@ Source = Literal["task", "user", "memory", "page", "model"]
 
 QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<!\w)'([^']+)'(?!\w)")
 DATE = re.compile(r"\b\d{1,2}/\d{1,2}/\d{2,4}\b|\b\d{4}-\d{2}-\d{2}\b")
-TIME = re.compile(r"\b\d{1,2}:\d{2}(?:\s?[AaPp]\.?[Mm]\.?)?(?!\w)")
+TIME = re.compile(r"\b\d{1,2}:\d{2}(?:\s?[AaPp]\.?[Mm])?(?!\w)")
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w\b")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?![\w/:])")
 NAME = re.compile(r"\b[A-Z][\w'-]*(?:\s+(?:of|the|and|de|la)?\s*[A-Z][\w'-]*)*")
@@ -24,7 +24,86 @@ AFTER = re.compile(
 WORD = re.compile(r"[^\W_][\w'-]*")
 # Words that only hold a sentence together; they are never a value by themselves.
 STOP = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "by", "click", "enter", "find", "for", "from", "go", "he", "her", "his", "in", "input", "into", "is", "it", "its", "like", "me", "my", "name", "named", "no", "of", "on", "or", "password", "please", "press", "search", "select", "send", "she", "submit", "text", "textbox", "textboxes", "that", "the", "their", "then", "this", "to", "type", "user", "username", "using", "value", "values", "was", "with", "word", "year", "you", "your", "box", "boxes", "button", "field", "fields", "form", "link", "list", "date", "time", "both", "hit", "first", "last", "item", "starts", "into"]
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "click",
+        "enter",
+        "find",
+        "for",
+        "from",
+        "go",
+        "he",
+        "her",
+        "his",
+        "in",
+        "input",
+        "into",
+        "is",
+        "it",
+        "its",
+        "like",
+        "me",
+        "my",
+        "name",
+        "named",
+        "no",
+        "of",
+        "on",
+        "or",
+        "password",
+        "please",
+        "press",
+        "search",
+        "select",
+        "send",
+        "she",
+        "submit",
+        "text",
+        "textbox",
+        "textboxes",
+        "that",
+        "the",
+        "their",
+        "then",
+        "this",
+        "to",
+        "type",
+        "user",
+        "username",
+        "using",
+        "value",
+        "values",
+        "was",
+        "with",
+        "word",
+        "year",
+        "you",
+        "your",
+        "box",
+        "boxes",
+        "button",
+        "field",
+        "fields",
+        "form",
+        "link",
+        "list",
+        "date",
+        "time",
+        "both",
+        "hit",
+        "first",
+        "last",
+        "item",
+        "starts",
+        "into",
+    ]
 )
 KINDS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("date", DATE),
@@ -94,6 +173,11 @@ def typed(value: Value, states: Sequence[str]) -> str:
             hour = hour % 12 + (12 if match[3] in "Pp" else 0)
         return f"{hour:02d}:{minute}"
     return value.text
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return all words of a text in lower case."""
+    return re.findall(r"[^\W_]+", text.lower())
 
 
 def words_of(text: str) -> list[str]:

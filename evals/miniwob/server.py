@@ -27,6 +27,7 @@ def pages() -> Path:
 
 class _Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
     # The pages do not say it, and a browser's guess garbles the names in unicode-test.
     def guess_type(self, path: str | os.PathLike[str]) -> str:
         kind = super().guess_type(path)

@@ -36,7 +36,8 @@ class Launcher:
 
     def run(self, **command: Any) -> dict[str, int]:
         """Run one command; ``pid`` is the running process meanwhile. Returns how it ended."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         self.pid = json.loads(self._process.stdout.readline())["pid"]

@@ -1,0 +1,70 @@
+"""What comes last: a form is sent when nothing that the task names is left to put into it.
+
+A rule, not the model's: small models press the button too early, because the button's name is in the task as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...tools.browser import Element, Snapshot
+from .candidates import Candidate
+from .values import STOP
+
+SENDS = frozenset({"button"})
+CHOOSES = frozenset({"radio", "option", "menuitemradio", "switch"})
+# Words by which a task says that something is to be put into a field.
+ENTERS = re.compile(
+    r"\b(enter|type|fill|write|input|set|search|log ?in|sign ?in|put|register|book)\b", re.IGNORECASE
+)
+
+
+def sends(candidate: Candidate, snapshot: Snapshot) -> bool:
+    """Say whether a candidate would send a form on its way: its button, or Enter in a field."""
+    if candidate.action is None or candidate.action.element is None:
+        return False
+    element = snapshot.get(candidate.action.element)
+    return candidate.kind == "press" or (
+        candidate.kind == "click" and (element.submits or element.role in SENDS)
+    )
+
+
+def sends_last(candidates: Sequence[Candidate], snapshot: Snapshot, task: str) -> list[Candidate]:
+    """Return the candidates without those that send (or finish) while the task names things to fill, check or choose."""
+    if not any(_pending(candidate, snapshot, task) for candidate in candidates):
+        return list(candidates)
+    return [c for c in candidates if not (sends(c, snapshot) or c.kind == "finish")]
+
+
+def _pending(candidate: Candidate, snapshot: Snapshot, task: str) -> bool:
+    """Say whether a candidate puts something into the page that the task names and that is not there yet."""
+    action = candidate.action
+    if action is None or action.element is None:
+        return False
+    element = snapshot.get(action.element)
+    if candidate.kind == "fill":
+        return _to_type(candidate, element, snapshot, task)
+    if candidate.kind == "check" or (candidate.kind == "click" and element.role in CHOOSES):
+        return named(element.name, task)
+    if candidate.kind == "select_option" and isinstance(action.value, str):
+        return named(action.value, task) and action.value not in (element.value or "")
+    return False
+
+
+def _to_type(candidate: Candidate, element: Element, snapshot: Snapshot, task: str) -> bool:
+    value = candidate.value
+    if value is None or element.value or not (value.source == "user" or ENTERS.search(task)):
+        return False
+    sure = value.source == "user" or value.kind in ("quoted", "date", "time", "email")
+    held = {other.value for other in snapshot.elements}
+    # The same text in two fields (a password and its repetition) is the model's to decide.
+    return sure and value.text not in held and "*" * len(value.text) not in held
+
+
+def named(name: str, task: str) -> bool:
+    """Say whether a task speaks of a name: as a whole, in any case, and not as one of the words of every task."""
+    words = name.strip().lower()
+    if not words or words in STOP:
+        return False
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", task.lower()) is not None
