@@ -19,7 +19,7 @@ from search_oracle import CARD, Oracle, Thing, told
 from agentkit.agents.search import FocusTree, VisualSearchAgent
 from agentkit.agents.search.targets import phrases, targets_of
 from agentkit.content import Box, Image
-from agentkit.contracts.event import Found, Looked
+from agentkit.contracts.event import Found, Looked, ModelCalled
 from agentkit.contracts.result import Result
 from agentkit.contracts.runfile import BudgetLimits
 from agentkit.contracts.script import ScriptLine
@@ -244,3 +244,86 @@ def test_the_state_is_plain_data(picture: Path, tmp_path: Path) -> None:
     for update in seen:
         assert json.loads(json.dumps(update)) == update
     assert FocusTree.load(seen[-2]["trees"][0]).done
+
+
+def scripted(*lines: dict[str, Any]) -> ScriptModel:
+    return ScriptModel([ScriptLine(**line) for line in lines], "script:x")
+
+
+YES = {"scores": [-0.1, -5.0]}
+
+
+async def test_a_model_that_knows_language_answers_from_crops_and_places(tmp_path: Path) -> None:
+    path = tmp_path / "street.png"
+    Pillow.new("RGB", (400, 300), (90, 90, 90)).save(path)
+    model = scripted(
+        {"text": "I can't tell."},
+        {"text": '{"objects": ["umbrella"]}'},
+        YES,
+        {"text": "It is at [100, 100, 200, 200]."},
+        YES,
+        {"text": "[250, 250, 750, 750]"},
+        {"text": "red"},
+    )
+    agent = VisualSearchAgent(model)
+    events = [
+        e async for e in agent.astream("what colour is the umbrella?", images=[path], out=tmp_path / "run")
+    ]
+    result = events[-1]
+    assert isinstance(result, Result)
+    assert (result.answer, result.evidence[0].label) == ("red", "umbrella")
+    assert model.left == 0
+    last = [e for e in events if isinstance(e, ModelCalled)][-1].prompt[-1]["parts"]
+    assert ["image" in part for part in last] == [True, True, False]
+    assert Box(*last[1]["box"]).clip(Box(0, 0, 400, 300)) == Box(*last[1]["box"])
+    assert "umbrella at location [0." in last[2]["text"]
+
+
+async def test_a_reply_that_is_neither_yes_nor_no_or_no_place_is_not_a_find(tmp_path: Path) -> None:
+    path = tmp_path / "street.png"
+    Pillow.new("RGB", (200, 200)).save(path)
+    model = scripted(
+        {"text": "no idea"},
+        {"text": '{"objects": ["umbrella"]}'},
+        YES,
+        {"text": "somewhere over the rainbow [1, 2]"},
+    )
+    result = await VisualSearchAgent(model).arun(
+        "what colour is the umbrella?", images=[path], out=tmp_path / "run"
+    )
+    assert result.status == "done"
+    assert result.answer == "not visible"
+    assert result.evidence == []
+
+
+@pytest.mark.parametrize(
+    "box", ["[0, 0, 1000, 1000]", "[999, 999, 999, 999]", "[700, 700, 100, 100]", "[0, 0, 9999, 9999]"]
+)
+async def test_whatever_box_a_model_names_stays_in_the_picture(tmp_path: Path, box: str) -> None:
+    path = tmp_path / "street.png"
+    Pillow.new("RGB", (200, 160)).save(path)
+    model = scripted(
+        {"text": "?"},
+        {"text": '{"objects": ["cat"]}'},
+        YES,
+        {"text": box},
+        YES,
+        {"text": box},
+        {"text": "grey"},
+    )
+    result = await VisualSearchAgent(model).arun(
+        "what colour is the cat?", images=[path], out=tmp_path / "run"
+    )
+    assert result.status == "done"
+    for region in result.evidence:
+        assert Box(*(region.box or ())).clip(Box(0, 0, 200, 160)) == Box(*(region.box or ()))
+
+
+async def test_a_failing_model_fails_the_run_and_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "street.png"
+    Pillow.new("RGB", (200, 160)).save(path)
+    result = await VisualSearchAgent(scripted({"error": "out of order"})).arun(
+        "?", images=[path], out=tmp_path / "r"
+    )
+    assert result.status == "failed"
+    assert "out of order" in (result.error or "")
