@@ -1,0 +1,119 @@
+"""Answering in the terminal, and what is printed there."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentkit.cli.progress import line_of
+from agentkit.cli.terminal import chosen, plain
+from agentkit.contracts import event as ev
+from agentkit.contracts.result import Evidence, Question
+
+TOY = Path(__file__).parent / "cli_toy.py"
+
+
+class Terminal:
+    """The toy's command line with a person in front of it."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.own, theirs = pty.openpty()
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTKIT_")} | {"TERM": "xterm"}
+        command = [sys.executable, str(TOY), "web", "count", "--url", "http://x.test", "--out", "r", *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        self.text = ""
+
+    def read_until(self, words: str) -> None:
+        while words not in self.text:
+            try:
+                self.text += os.read(self.own, 4096).decode()
+            except OSError:
+                break
+        assert words in self.text, self.text
+
+    def type(self, text: str) -> None:
+        os.write(self.own, text.encode())
+
+    def end(self) -> int:
+        while self.process.poll() is None:
+            try:
+                self.text += os.read(self.own, 4096).decode()
+            except OSError:
+                time.sleep(0.05)
+        os.close(self.own)
+        return self.process.returncode
+
+
+def test_a_question_is_answered_by_the_number_of_a_choice(tmp_path):
+    terminal = Terminal(tmp_path)
+    terminal.read_until("2. Bob")
+    assert "to greet you" in terminal.text
+    terminal.type("2\n")
+    assert terminal.end() == 0
+    assert "hello Bob" in terminal.text
+    # Colour is for terminals.
+    assert "\x1b[" in terminal.text
+
+
+def test_an_empty_line_leaves_the_question_open(tmp_path):
+    terminal = Terminal(tmp_path)
+    terminal.read_until("> ")
+    terminal.type("\n")
+    assert terminal.end() == 3
+    assert "agentkit resume r" in terminal.text
+
+
+def test_ctrl_c_at_a_question_leaves_a_run_that_can_be_resumed(tmp_path):
+    terminal = Terminal(tmp_path)
+    terminal.read_until("> ")
+    os.killpg(terminal.process.pid, 2)
+    assert terminal.end() == 130
+    assert "agentkit resume r" in terminal.text
+
+
+def test_no_input_never_asks(tmp_path):
+    terminal = Terminal(tmp_path, "--no-input")
+    assert terminal.end() == 3
+
+
+QUESTION = Question(id="q", text="?", choices=["red", "blue"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("1\n", "red"), (" 2 \n", "blue"), ("3\n", "3"), ("green\n", "green"), ("\n", None), ("", None), ("0", "0")],
+)
+def test_what_a_typed_line_means(typed, meant):
+    assert chosen(QUESTION, typed) == meant
+
+
+@given(st.text())
+def test_printed_text_has_no_control_characters(text):
+    assert not any(ord(c) < 32 and c not in "\n\t" for c in plain(text))
+    assert "\x1b" not in plain(text, 40)
+    assert len(plain(text, 40)) <= max(40, len(text) - len(text.lstrip(" ")) + 1)
+
+
+def test_lines_of_events():
+    box = (10.0, 20.0, 30.0, 40.0)
+    look = ev.Looked(image="0", box=box, about="cup", node=0, scores={"exists": 0.834})
+    assert line_of(look) == ("  looked at (10, 20, 30, 40) for cup: exists 0.83", "dim")
+    act = ev.Acted(action="click button 'Submit'", state="done")
+    assert line_of(act) == ("  → click button 'Submit'", "")
+    assert line_of(act.model_copy(update={"state": "pending"})) is None
+    found = ev.Found(evidence=Evidence(kind="region", box=box, label="cup", score=0.9))
+    assert line_of(found) == ("  ✓ cup at (10, 20, 30, 40) (0.90)", "green")
+    asked = ev.Asked(question=QUESTION)
+    assert line_of(asked) == ("  ? asked: ?", "yellow")
+    assert line_of(ev.NodeStarted(node="x", step=1)) is None
