@@ -184,6 +184,9 @@ class GraphAgent(abc.ABC):
             with enter_node(name) as number, span_of(current_scope()):
                 scope = current_scope()
                 parent = scope.rpartition("/")[0] or None
+                if parent is not None:
+                    # The driver sees the steps of the outermost graph only.
+                    context.control.check()
                 context.budget.step(scope) if step else context.budget.check()
                 context.run.emit(NodeStarted(node=name, step=number, counted=step, span=scope, parent=parent))
                 start = time.perf_counter()

@@ -20,12 +20,21 @@ class ModelSource(Protocol):
     async def get(self, role: str) -> Model: ...
 
 
+class Halted(Exception):  # noqa: N818 - control flow: the driver turns it into a result
+    """Somebody asked to stop or to pause while an agent inside a node was at work."""
+
+
 @dataclass
 class Control:
     """Asks a running agent to stop or to pause; it does so between two steps."""
 
     stopping: bool = False
     pausing: bool = False
+
+    def check(self) -> None:
+        """Raise ``Halted`` when a stop or a pause was asked for."""
+        if self.stopping or self.pausing:
+            raise Halted
 
 
 @dataclass

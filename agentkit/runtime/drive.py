@@ -18,7 +18,7 @@ from ..errors import ModelError, ToolError, UsageError
 from ..runs.folder import CHECKPOINT
 from ..version import VERSION
 from .budget import BudgetError
-from .context import Context
+from .context import Context, Halted
 
 if TYPE_CHECKING:
     from .agent import GraphAgent
@@ -49,6 +49,8 @@ class Driver:
             except (asyncio.CancelledError, KeyboardInterrupt):
                 await self._end(graph, "failed", error="interrupted")
                 raise
+            except Halted:
+                return await self._halted(graph)
             except (BudgetError, ExceptionGroup) as error:
                 return await self._end_by(graph, error)
             except (ModelError, ToolError) as error:

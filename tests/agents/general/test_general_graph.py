@@ -18,11 +18,11 @@ from agentkit.agents.general import Agent
 from agentkit.contracts.script import ScriptLine
 from agentkit.models.script import ScriptModel
 from agentkit.runtime.inner import as_node
-from agentkit.toolset import ToolContext, tool
+from agentkit.toolset import ToolContext, agent_tool, tool
 
 
-def script(*lines: dict) -> ScriptModel:
-    return ScriptModel([ScriptLine.model_validate(line) for line in lines], "script:test")
+def script(*lines: dict, name: str = "test") -> ScriptModel:
+    return ScriptModel([ScriptLine.model_validate(line) for line in lines], f"script:{name}")
 
 
 def call(name: str, **arguments) -> dict:
@@ -130,6 +130,34 @@ async def test_a_callers_checkpointer_and_store_are_used(settings):
     assert not (Path(result.run) / "checkpoint.sqlite").exists()
     assert saver.get({"configurable": {"thread_id": Path(result.run).name.rpartition("-")[2]}}) is not None
     assert store.get(("notes",), "seen").value == {"key": "drink"}
+
+
+@pytest.mark.parametrize("ask", ["stop", "pause"])
+async def test_stop_and_pause_reach_an_inner_agent_between_its_steps(settings, ask):
+    @tool
+    def halt(what: str) -> str:
+        """Do something and halt."""
+        DONE.append(what)
+        getattr(outer, ask)()
+        return "halting"
+
+    inner = Agent(
+        script(call("halt", what="tea"), call("do", what="milk"), {"text": "both"}, name="inner"),
+        tools=[halt, do],
+        settings=settings,
+    )
+    model = script(call("helper", task="make tea with milk"), {"text": "served"})
+    outer = Agent(model, tools=[agent_tool(inner, "helper", "Helps.")], settings=settings)
+    halted = await outer.arun("tea, please")
+    assert halted.status == {"stop": "failed", "pause": "needs_input"}[ask]
+    assert DONE == ["tea"]
+    done = await outer.aresume(halted)
+    assert (done.status, done.answer) == ("done", "served")
+    assert DONE == ["tea", "milk"]
+    # A replay knows which of the two models said what, and does nothing.
+    helper = agent_tool(Agent(tools=[halt, do], settings=settings), "helper", "Helps.")
+    replayed = await Agent(tools=[helper], settings=settings).areplay(done.run)
+    assert (replayed.answer, DONE) == ("served", ["tea", "milk"])
 
 
 def run_crash(folder: Path, effect: str, *more: str) -> subprocess.CompletedProcess[str]:
