@@ -53,6 +53,7 @@ class LocalModel(Model):
     free = True
 
     def __init__(self, reference: str, loaded: local_loading.Loaded) -> None:
+        from ..attention.architectures import PICTURE
         from .local_constraints import Grammar
         from .local_engine import Engine
         from .local_generation import Writer
@@ -69,7 +70,7 @@ class LocalModel(Model):
         self._grammar = Grammar.of(self.tokenizer, config.vocab_size, sorted(ends))
         self._writer = Writer(self.engine, self.encoder, frozenset(ends))
         self.capabilities = Capabilities(
-            images=self.processor is not None,
+            images=self.processor is not None and self.module.config.model_type in PICTURE,
             schema=self._grammar is not None,
             logprobs=True,
             scoring=True,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from ..attention.architectures import text_card
 from ..attention.compile import Plan, check_edits, compile_edits, marks
@@ -310,7 +311,13 @@ def _pairs(cache: DynamicCache) -> KeyValues:
 
 def _cache_of(pairs: KeyValues) -> DynamicCache:
     """Return a cache that starts with given keys and values (which it never changes: it grows by copying)."""
-    return DynamicCache(pairs)
+    cache = DynamicCache()
+    for keys, values in pairs:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
+        cache.layers.append(layer)
+    return cache
 
 
 def _stack(inputs: Sequence[dict[str, Any]]) -> dict[str, Any]:

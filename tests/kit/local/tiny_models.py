@@ -45,10 +45,10 @@ TEXT = {
 # The last two have layers that see a window of tokens only, shorter than the tests' prompts.
 TEXT_KINDS = ("llama", "qwen2", "mistral", "gemma", "qwen3", "mistral windowed", "gemma3_text windowed")
 WINDOW = {"sliding_window": 16}
-PICTURE_KINDS = ("llava", "qwen2_vl", "qwen2_5_vl", "smolvlm")
+PICTURE_KINDS = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "smolvlm", "idefics3", "internvl")
 
 
-def byte_level(specials: list[str], template: str | None, **names: str) -> PreTrainedTokenizerFast:
+def byte_level(specials: list[str], template: str | None, **names: Any) -> PreTrainedTokenizerFast:
     """Return a byte-level BPE tokenizer, as GPT-2, Qwen and SmolLM use."""
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -132,7 +132,15 @@ def save_text(kind: str, folder: Path, tokenizer: Any = None, **changes: Any) ->
 
 def save_picture(kind: str, folder: Path) -> Path:
     """Save a tiny vision-language model with its processor as a folder."""
-    build = {"llava": _llava, "qwen2_vl": _qwen, "qwen2_5_vl": _qwen, "smolvlm": _smolvlm}[kind]
+    build = {
+        "llava": _llava,
+        "qwen2_vl": _qwen,
+        "qwen2_5_vl": _qwen,
+        "qwen3_vl": _qwen,
+        "smolvlm": _smolvlm,
+        "idefics3": _smolvlm,
+        "internvl": _internvl,
+    }[kind]
     module, tokenizer, images, settings = build(kind)
     module.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -189,6 +197,17 @@ def _qwen(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
             "window_size": 32,
             "fullatt_block_indexes": [1],
         }
+    if kind == "qwen3_vl":
+        vision = {
+            "depth": 2,
+            "hidden_size": 32,
+            "out_hidden_size": 48,
+            "num_heads": 4,
+            "patch_size": 8,
+            "intermediate_size": 48,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0],
+        }
     text = {
         **TEXT,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]},
@@ -209,13 +228,15 @@ def _qwen(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
 
 
 def _smolvlm(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
-    from transformers import SmolVLMConfig
+    from transformers import AutoConfig
+    from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
     from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
     marks = ["<|im_start|>", "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"]
     marks += [f"<row_{r}_col_{c}>" for r in range(1, 4) for c in range(1, 4)]
     tokenizer = byte_level(marks, CHATML.replace("IMAGE", "'<image>'"))
-    config = SmolVLMConfig(
+    config = AutoConfig.for_model(
+        kind,
         vision_config={
             "hidden_size": 32,
             "intermediate_size": 48,
@@ -228,8 +249,44 @@ def _smolvlm(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         scale_factor=2,
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
     )
-    images = SmolVLMImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
-    return _random(config), tokenizer, images, {"processor_class": "SmolVLMProcessor", "image_seq_len": 16}
+    tiles = Idefics3ImageProcessorPil if kind == "idefics3" else SmolVLMImageProcessorPil
+    images = tiles(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    return _random(config), tokenizer, images, {"image_seq_len": 16}
+
+
+def _internvl(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+    from transformers import InternVLConfig
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+
+    marks = ["<|im_start|>", "<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
+    tokenizer = byte_level(
+        marks,
+        CHATML.replace("IMAGE", "'<IMG_CONTEXT>'"),
+        extra_special_tokens={
+            "start_image_token": "<img>",
+            "end_image_token": "</img>",
+            "context_image_token": "<IMG_CONTEXT>",
+            "video_token": "<video>",
+        },
+    )
+    config = InternVLConfig(
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "image_size": [32, 32],
+            "patch_size": [4, 4],
+        },
+        text_config={**TEXT, "model_type": "qwen2"},
+        image_seq_length=16,
+        downsample_ratio=0.5,
+        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+    )
+    images = GotOcr2ImageProcessorPil(
+        size={"height": 32, "width": 32}, crop_to_patches=True, min_patches=1, max_patches=4
+    )
+    return _random(config), tokenizer, images, {"image_seq_length": 16}
 
 
 def _random(config: Any) -> Any:
@@ -248,7 +305,7 @@ def _spread(module: Any) -> Any:
     return module.eval()
 
 
-def _wrap(backend: Tokenizer, template: str | None, **names: str) -> PreTrainedTokenizerFast:
+def _wrap(backend: Tokenizer, template: str | None, **names: Any) -> PreTrainedTokenizerFast:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, bos_token="<s>", unk_token="<unk>", pad_token="<pad>", **names
     )
