@@ -75,6 +75,7 @@ def card(step: int, batch: int) -> dict[str, Any]:
         "not_visible": NOT_VISIBLE,
         "input_size": CROP,
         "smallest_radius": SEEN_RADIUS,
+        "close_up": 3.0,  # a thing fills a third of the view: the middle of the trained sizes
         "temperature": 1.0,
         "location": {
             "bins": BINS,
@@ -108,6 +109,7 @@ def export(state: Path, folder: Path, batch: int = 24) -> None:
     model.generation_config.max_new_tokens = 8
     model.generation_config.do_sample = False
     model.half().save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
     build_processor().save_pretrained(folder)
     (folder / "card.json").write_text(json.dumps(card(step, batch), indent=1) + "\n")
 

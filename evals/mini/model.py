@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import (
     DPTConfig,
     LlamaConfig,
@@ -50,7 +51,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
         vocab_size=(len(tokenizer) + 7) // 8 * 8,
         hidden_size=WIDTH,
         intermediate_size=512,
-        num_hidden_layers=3,
+        num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
@@ -95,28 +96,35 @@ def _start_places(model: LlavaForConditionalGeneration, first: int) -> None:
 class DenseHeads(nn.Module):
     """What each image token (a 16 x 16 px cell) shows; for training only.
 
-    The place heads answer in the decoder's own location embeddings, so that the decoder can copy.
+    The heads answer in the decoder's own words: a cell that shows a red star must point along the
+    embeddings of "red" and "star". The decoder then finds and copies words, which it learns quickly;
+    with heads of their own, cells that were right by nine in ten stayed unread for 30,000 pictures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         super().__init__()
-        self.sizes = {
-            "shape": len(SHAPES) + 1,
-            "colour": len(COLOURS) + 1,
-            "glyph": len(GLYPHS) + 1,
-            "host": len(HOSTS) + 1,
-            "count": 4,
-        }
+        named = {"shape": SHAPES, "colour": COLOURS, "glyph": GLYPHS, "host": HOSTS}
+        self.words = {k: [token_id(tokenizer, w) for w in words] for k, words in named.items()}
+        self.first = token_id(tokenizer, "<loc00>")
+        self.scale = nn.Parameter(torch.full((len(named),), 3.0))
+        self.nothing = nn.Linear(WIDTH, len(named))
+        self.count = nn.Linear(WIDTH, 4)
         self.norm = nn.LayerNorm(WIDTH)
-        self.classes = nn.Linear(WIDTH, sum(self.sizes.values()))
         self.place = nn.Linear(WIDTH, 8 * WIDTH)  # object ltrb, host ltrb
 
-    def forward(self, features: Tensor, locations: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """features [B, 64, W], locations [BINS, W] -> class logits {name: [B, 64, n]}, places [B, 64, 8, BINS]."""
-        hidden = self.norm(features)
-        logits = self.classes(hidden).split(list(self.sizes.values()), dim=-1)
-        places = self.place(hidden).unflatten(-1, (8, WIDTH)) @ locations.T
-        return dict(zip(self.sizes, logits, strict=True)), places
+    def forward(self, features: Tensor, table: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """features [B, 64, W], word embeddings -> class logits {name: [B, 64, n]}, places [B, 64, 8, BINS].
+
+        Class 0 is "nothing".
+        """
+        level = functional.rms_norm(features, (WIDTH,))
+        nothing = self.nothing(level)
+        logits = {"count": self.count(level)}
+        for index, (name, words) in enumerate(self.words.items()):
+            said = level @ table[words].T * self.scale[index]
+            logits[name] = torch.cat([nothing[..., index : index + 1], said], dim=-1)
+        places = self.place(self.norm(features)).unflatten(-1, (8, WIDTH))
+        return logits, places @ table[self.first : self.first + BINS].T
 
 
 def soft_bins(position: Tensor, width: float = 0.8) -> Tensor:

@@ -41,10 +41,6 @@ class Recipe:
     weight_decay: float = 0.05
     seed: int = 0
 
-    def answers_at(self, step: int) -> bool:
-        """Whether a step trains answers: none at first, then every other, all in the decay."""
-        return step >= self.tower_steps and (step % 2 == 0 or step >= self.decay_start)
-
     @property
     def decay_start(self) -> int:
         """The first step of the decay."""
@@ -78,7 +74,7 @@ class Trainer:
         # Eager attention: on the CPU the fused kernel's backward pass is slower at this length.
         model.set_attn_implementation("eager")
         self.model = model
-        self.heads = DenseHeads()
+        self.heads = DenseHeads(self.tokenizer)
         self.first_location = token_id(self.tokenizer, "<loc00>")
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
         self.master = [nn.Parameter(p.detach().clone()) for p in self.parameters]
@@ -106,9 +102,7 @@ class Trainer:
 
     def dense_loss(self, features: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of what each cell shows and where its object and host are."""
-        table = self.model.lm_head.weight
-        locations = table[self.first_location : self.first_location + BINS]
-        logits, places = self.heads(features, locations)
+        logits, places = self.heads(features, self.model.lm_head.weight)
         total, report = torch.zeros(()), {}
         for name, values in logits.items():
             target = batch.cells[name].flatten()
@@ -162,7 +156,7 @@ class Trainer:
         features = self.features(batch.images)
         loss, report = self.dense_loss(features, batch)
         loss = loss * self.recipe.dense_weight
-        if self.recipe.answers_at(self.step):
+        if self.step >= self.recipe.tower_steps:
             answer, extra = self.answer_loss(features, batch)
             loss = loss + 2.0 * answer
             report |= extra
@@ -284,9 +278,10 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="continue from the state in --out")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed, help=f"added to {FIRST_TRAINING_SEED}")
+    parser.add_argument("--tower-steps", type=int, default=Recipe.tower_steps)
     parser.add_argument("--processes", type=int, default=2, help="one thread each")
     arguments = parser.parse_args()
-    recipe = Recipe(steps=arguments.steps, seed=arguments.seed)
+    recipe = Recipe(steps=arguments.steps, seed=arguments.seed, tower_steps=arguments.tower_steps)
     run(recipe, arguments.out, arguments.resume, arguments.processes)
 
 
