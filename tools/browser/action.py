@@ -150,6 +150,7 @@ _DEEDS = re.compile(
     r"terminate|confirm|agree|accept|approve|authori[sz]e|grant|revoke|upload|install|vote|block|report)\b",
     re.IGNORECASE,
 )
+_ACTIVATING = frozenset({"Enter", "NumpadEnter", "Space", " "})
 _ACTING_ROLES = frozenset({"button", "link", "menuitem", "clickable", "shape", "option", "tab", "switch"})
 
 
@@ -170,17 +171,26 @@ def irreversible(snapshot: Snapshot, action: Action, *, sandbox: bool = False) -
         return "may send a form again"
     if action.name in ("click_at", "drag"):
         return _at_point(snapshot, action)
-    if action.name == "press" and action.value == "Enter" and action.element is None:
-        focused = next((e for e in snapshot.elements if "focused" in e.states), None)
-        return _pressed(focused) if focused else None
-    if action.element is None or action.element not in snapshot:
+    element = _acted_on(snapshot, action)
+    if element is None:
         return None
-    element = snapshot.get(action.element)
     if action.name in ("click", "dblclick"):
         return _clicked(element)
-    if action.name == "press" and action.value in ("Enter", "Space", " "):
-        return _pressed(element)
-    return None
+    text = action.value if isinstance(action.value, str) else ""
+    keyed = action.name == "press" and text.rpartition("+")[2] in _ACTIVATING
+    return _pressed(element) if keyed or (action.name == "type" and "\n" in text) else None
+
+
+def _acted_on(snapshot: Snapshot, action: Action) -> Element | None:
+    """Return the element of an action, by its description before its id (which another page may use too)."""
+    if action.target is not None:
+        try:
+            return action.target.find(snapshot)
+        except ToolError:
+            return Element("", action.target.role, action.target.name, action.target.tag)
+    if action.element is not None:
+        return snapshot.get(action.element) if action.element in snapshot else None
+    return next((e for e in snapshot.elements if "focused" in e.states), None)
 
 
 def _clicked(element: Element) -> str | None:

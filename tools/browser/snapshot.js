@@ -16,7 +16,7 @@
   const COLOURS = { "0,0,0": "black", "255,255,255": "white", "128,128,128": "gray", "192,192,192": "silver", "255,0,0": "red", "0,255,0": "lime", "0,128,0": "green", "0,0,255": "blue", "255,255,0": "yellow", "0,255,255": "cyan", "255,0,255": "magenta", "128,0,0": "maroon", "128,128,0": "olive", "0,0,128": "navy", "128,0,128": "purple", "0,128,128": "teal", "255,165,0": "orange", "255,192,203": "pink", "165,42,42": "brown", "238,130,238": "violet", "75,0,130": "indigo", "255,215,0": "gold" };
   const HUES = [[15, "red"], [45, "orange"], [70, "yellow"], [165, "green"], [200, "cyan"], [260, "blue"], [290, "purple"], [335, "pink"], [361, "red"]];
 
-  const elements = [], found = [], frames = [];
+  const elements = [], found = [], frames = [], covers = [];
   let shapes = 0;
   const squeeze = (text) => text.replace(/\s+/g, " ").trim();
   const { cut, empty } = kit;
@@ -220,6 +220,7 @@
     if (clips || position !== "static") {
       const box = boxOf(el);
       hidden = hidden || (!empty(box) && empty(cut(box, hard)));
+      if (position === "absolute" && style.pointerEvents !== "none" && style.visibility === "visible") covers.push({ el, box, z: Number(style.zIndex) || 0 });
       if (clips) {
         const scrolls = SCROLLS.test(overflow) && (el.scrollHeight > el.clientHeight || el.scrollWidth > el.clientWidth);
         view = cut(view, box);
@@ -258,7 +259,7 @@
     found.push(el);
     elements.push({
       role, name, tag: tag.toLowerCase(), states: statesOf(el, tag, control),
-      box: box.map((v) => Math.round(v * 10) / 10), view: spot.view, ...fields,
+      box: box.map((v) => Math.round(v * 10) / 10), view: spot.view, covers: covers.length, ...fields,
       ...(spot.point ? { point: spot.point } : {}),
       ...(form ? { form: (control.formMethod && control.hasAttribute("formmethod") ? control.formMethod : form.method) || "get", submits: Boolean(submits) } : {}),
       ...(role === "link" && el.href ? { href: String(el.href.baseVal ?? el.href) } : {}),
@@ -385,6 +386,24 @@
     else if (node.nodeType === 1) walkElement(node, context, out);
   };
 
+  // Out of view nothing can be tested by pointing at it. What an absolute box that comes later, in the same
+  // parent, wholly lies over will be covered there as well.
+  const buried = (el, box, since) => {
+    for (let i = since; i < covers.length; i += 1) {
+      const { el: cover, box: over, z } = covers[i];
+      if (over[0] > box[0] + 1 || over[1] > box[1] + 1 || over[2] < box[2] - 1 || over[3] < box[3] - 1) continue;
+      if (z < 0 || cover.contains(el) || !cover.parentElement || !cover.parentElement.contains(el)) continue;
+      let at = el;
+      while (at !== cover.parentElement && at && getComputedStyle(at).position === "static") at = at.parentElement;
+      if (at === cover.parentElement) return true;
+    }
+    return false;
+  };
+  const dropBuried = (tokens) => tokens.forEach((token, i) => {
+    const element = typeof token === "number" ? elements[token] : null;
+    if (element && !element.view && buried(found[token], element.box, element.covers)) tokens[i] = ` ${element.name} `;
+  });
+
   // A field without a label is named by the words just before it (a box to tick: by those after it).
   const labels = (text, sameLine) => (/[:=?*]$/.test(text) ? text.length <= 80 : text.length <= 30 && (sameLine || !/[.!]$/.test(text)));
   const nameFields = (tokens) => {
@@ -419,6 +438,7 @@
   const tokens = [];
   const root = modal || (options.root && document.querySelector(options.root)) || document.body || document.documentElement;
   if (root) walk(root, start, tokens);
+  dropBuried(tokens);
   nameFields(tokens);
   // In reading order, which is not the order in which nested elements were found.
   for (const token of tokens) if (typeof token === "number") elements[token].id = kit.idOf(found[token]);

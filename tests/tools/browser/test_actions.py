@@ -239,6 +239,9 @@ async def test_what_may_be_irreversible(visit):
 
     assert judge("click", "Place order")
     assert judge("press", "Name", "Enter")
+    assert judge("press", "Name", "Control+Enter")
+    assert judge("type", "Name", "Ada\n")
+    assert not judge("type", "Name", "Ada")
     assert judge("click_at", None, "2,2")
     assert judge("reload")
     assert judge("answer_dialog", None, "accept")
@@ -249,6 +252,17 @@ async def test_what_may_be_irreversible(visit):
     assert not judge("click", "Find")
     assert not judge("press", "Name", "a")
     assert not judge("scroll")
+
+
+async def test_a_replayed_action_is_judged_by_its_description_not_by_its_id(visit):
+    page = await observe(await visit("/form.html"))
+    order = named(page, "Place order")
+    for id in ("e1", "e999"):
+        action = Action("click", id, target=Descriptor.of(page, order))
+        assert irreversible(page, action)
+    elsewhere = Action("click", order.id, target=Descriptor("button", "Send message", "button"))
+    assert "send" in (irreversible(page, elsewhere) or "")
+    assert irreversible(page, Action("click", named(page, "Find").id)) is None
 
 
 # ---- actions as data ----

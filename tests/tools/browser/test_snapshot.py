@@ -40,7 +40,9 @@ async def test_a_form_is_read_with_names_values_states_and_options(visit):
 
 async def test_what_is_hidden_covered_or_out_of_reach_has_no_reference(visit):
     snapshot = await observe(await visit("/widgets.html"))
-    assert not {"Hidden one", "Invisible one", "Away one", "Covered one", "Cut off"} & set(names(snapshot))
+    assert not {"Hidden one", "Invisible one", "Away one", "Covered one", "Cut off", "Buried below"} & set(
+        names(snapshot)
+    )
     assert {"Half covered", "Cut in", "Bottom row", "Far below"} <= set(names(snapshot))
     assert not named(snapshot, "Bottom row").in_view
     assert not named(snapshot, "Far below").in_view
