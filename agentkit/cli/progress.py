@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..contracts import event as ev
-from .terminal import err, plain
+from .terminal import counted, err, plain
 
 WIDTH = 160
 Line = tuple[str, str]
@@ -101,7 +101,7 @@ def _answered(event: ev.Answered) -> Line:
 
 
 def _remembered(event: ev.Remembered) -> Line:
-    return f"  + remembered: {event.task} ({event.steps} steps)", "cyan"
+    return f"  + remembered: {event.task} ({counted(event.steps, 'step')})", "cyan"
 
 
 def _recalled(event: ev.Recalled) -> Line | None:

@@ -23,7 +23,7 @@ def replay(
     from ..runs.folder import RunFolder
     from .running import finish
     from .script import KIND
-    from .terminal import note
+    from .terminal import counted, note
 
     folder = RunFolder.open(run)
     if folder.info.agent == KIND:
@@ -33,7 +33,7 @@ def replay(
         result = _recorded(folder)
     else:
         result, count = _repeat(folder, flags)
-    note(f"the same {count} decision" + ("s" if count != 1 else ""), "green")
+    note(f"the same {counted(count, 'decision')}", "green")
     finish(result, flags)
 
 

@@ -17,7 +17,7 @@ from ..contracts.result import Evidence, Result, Usage
 from .exits import INTERRUPTED, code_of
 from .flags import Flags
 from .progress import box_text, progress
-from .terminal import complain, note, out, plain, print_json, show, show_question
+from .terminal import complain, counted, note, out, plain, print_json, show, show_question
 
 if TYPE_CHECKING:
     from ..runtime.run import Listener
@@ -34,9 +34,11 @@ class Runner(Protocol):
     async def aclose(self) -> None: ...
 
 
-def run_agent(agent: Runner, start: Callable[[], Awaitable[Result]], flags: Flags) -> Result:
-    """Run an agent with progress lines; an interrupted run says how to go on with it."""
-    agent.listeners.append(progress())
+def run_agent(
+    agent: Runner, start: Callable[[], Awaitable[Result]], flags: Flags, listener: Listener | None = None
+) -> Result:
+    """Run an agent with progress lines (or another ``listener``); an interrupted run says how to go on with it."""
+    agent.listeners.append(listener or progress())
 
     async def work() -> Result:
         try:
@@ -98,8 +100,7 @@ def show_result(result: Result) -> None:
     if result.answer is not None:
         out().print(Text(plain(result.answer), style="bold"))
     show(*(f"  {evidence_line(item)}" for item in result.evidence))
-    steps = f"{result.steps} step" + ("s" if result.steps != 1 else "")
-    note(f"{result.status}: {steps}, {usage_line(result.usage)}", "dim")
+    note(f"{result.status}: {counted(result.steps, 'step')}, {usage_line(result.usage)}", "dim")
     if result.run:
         note(f"run: {result.run}", "dim")
 
@@ -118,4 +119,4 @@ def usage_line(usage: Usage) -> str:
     """Return one line about what a run took; an unknown cost is said to be unknown."""
     cost = "unknown cost" if usage.cost is None else f"${usage.cost:.4f}" if usage.cost else "$0"
     tokens = f"{usage.input_tokens + usage.output_tokens} tokens"
-    return f"{usage.calls} model calls, {tokens}, {cost}, {usage.seconds:.1f} s"
+    return f"{counted(usage.calls, 'model call')}, {tokens}, {cost}, {usage.seconds:.1f} s"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import os
 import re
 import sys
 from typing import Any
@@ -36,6 +38,11 @@ def plain(text: str, limit: int | None = None) -> str:
     indent = " " * (len(text) - len(text.lstrip(" ")))
     line = indent + " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 step``, ``2 steps``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def note(text: str, style: str = "") -> None:
@@ -100,15 +107,38 @@ class TerminalAnswerer:
         return chosen(question, await read_line())
 
 
+# What was read of standard input beyond the line that was asked for.
+_rest = bytearray()
+
+
 async def read_line() -> str:
-    """Return the next line of standard input, ``""`` at its end; Ctrl-C cancels the waiting."""
-    # A blocking input() in a thread could not be cancelled, and one in the loop would swallow Ctrl-C.
+    """Return the next line of standard input with its end, ``""`` when there is no more; Ctrl-C cancels it."""
+    try:
+        descriptor = sys.stdin.fileno()
+    except io.UnsupportedOperation:
+        return sys.stdin.readline()
+    while b"\n" not in _rest:
+        await _readable(descriptor)
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            break
+        _rest.extend(piece)
+    end = _rest.find(b"\n") + 1 or len(_rest)
+    line = _rest[:end].decode("utf-8", "replace")
+    del _rest[:end]
+    return line
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait for input. A blocking read in a thread could not be cancelled, and one here would swallow Ctrl-C."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    descriptor = sys.stdin.fileno()
-    loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+    try:
+        loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+    except PermissionError:
+        # A plain file, which is always ready.
+        return
     try:
         await ready
     finally:
         loop.remove_reader(descriptor)
-    return sys.stdin.readline()

@@ -215,6 +215,9 @@ def timeline(events: Sequence[ev.EventBase], start: float) -> list[Span | Entry]
                 spans[event.span].seconds = event.seconds
         elif isinstance(event, ev.Acted) and (event.span, event.action) in begun and event.state != "pending":
             begun.pop((event.span, event.action)).event = event
+        elif isinstance(event, ev.Said) and (last := _last(event, spans, top)) is not None:
+            # Pieces of one answer are one entry.
+            last.event = event.model_copy(update={"text": last.event.text + event.text})  # type: ignore[attr-defined]
         else:
             if isinstance(event, ev.Observed) and event.image:
                 screen = event.image
@@ -354,6 +357,13 @@ def _of_models(events: list[ev.ModelCalled]) -> str:
     if best:
         return f"chose “{best[0][0]}”"
     return f"said “{event.reply}”" if event.reply else event.call
+
+
+def _last(event: ev.Said, spans: dict[str, Span], top: list[Span | Entry]) -> Entry | None:
+    """Return the entry just before, when it is a piece of the same answer."""
+    items = _items_of(event.span, event.parent, spans, top)
+    last = items[-1] if items else None
+    return last if isinstance(last, Entry) and isinstance(last.event, ev.Said) else None
 
 
 def _items_of(

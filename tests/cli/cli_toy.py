@@ -80,6 +80,33 @@ class ToyAgent(GraphAgent):
         return {"name": ask_user("Who are you?", missing="name", choices=["Ann", "Bob"], why="to greet you")}
 
 
+class ToyChat(ToyAgent):
+    """Asks every time who it talks to, says so piece by piece, and keeps real conversations."""
+
+    kind = "chat"
+
+    def __init__(self, **common: Any) -> None:
+        from agentkit.memory import Conversations
+
+        super().__init__(**common)
+        self.conversations = Conversations("memory")
+
+    def keep(self, run: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {**arguments, "task": run.info.task}
+
+    async def ask(self, state: State, context: Any) -> dict[str, Any]:
+        from agentkit.content import Message
+        from agentkit.contracts.event import Said
+
+        name = ask_user("Who are you?", missing="name", choices=["Ann", "Bob"], why="to greet you")
+        for piece in ("hello ", name):
+            context.run.emit(Said(text=piece))
+        given = context.run.info.arguments
+        told = f"{state['task']} with {len(given['images'])} pictures"
+        self.conversations.add(given["conversation"], str(context.run.folder.path), [Message.user(told)])
+        return {"name": name}
+
+
 def main() -> None:
     from agentkit.cli import kinds
     from agentkit.cli.main import main as run_cli

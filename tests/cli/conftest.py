@@ -34,8 +34,8 @@ def cli(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: Any, env: dict[str, str] | None = None) -> Outcome:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
+    def run(*arguments: Any, env: dict[str, str] | None = None, typed: str | None = None) -> Outcome:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env, input=typed)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -76,7 +76,9 @@ def test_doctor_says_what_is_missing_and_the_command_that_mends_it(cli, monkeypa
 
 
 def test_doctor_names_a_browser_that_is_not_there(cli, monkeypatch):
-    checks = {c["name"]: c for c in cli("doctor", "--json", env={"AGENTKIT_BROWSER": "/no/browser"}).json["checks"]}
+    checks = {
+        c["name"]: c for c in cli("doctor", "--json", env={"AGENTKIT_BROWSER": "/no/browser"}).json["checks"]
+    }
     assert checks["browser"]["state"] == "optional"
     assert "/no/browser" in checks["browser"]["detail"]
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentkit.cli.flags import Flags
 from agentkit.cli.progress import line_of
 from agentkit.cli.terminal import chosen, plain
 from agentkit.contracts import event as ev
@@ -26,10 +27,28 @@ class Terminal:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.own, theirs = pty.openpty()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTKIT_")} | {"TERM": "xterm"}
-        command = [sys.executable, str(TOY), "web", "count", "--url", "http://x.test", "--out", "r", *arguments]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTKIT_")} | {
+            "TERM": "xterm"
+        }
+        command = [
+            sys.executable,
+            str(TOY),
+            "web",
+            "count",
+            "--url",
+            "http://x.test",
+            "--out",
+            "r",
+            *arguments,
+        ]
         self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
         )
         os.close(theirs)
         self.text = ""
@@ -82,9 +101,10 @@ def test_ctrl_c_at_a_question_leaves_a_run_that_can_be_resumed(tmp_path):
     assert "agentkit resume r" in terminal.text
 
 
-def test_no_input_never_asks(tmp_path):
-    terminal = Terminal(tmp_path, "--no-input")
-    assert terminal.end() == 3
+def test_no_input_never_asks(monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert [who.name for who in Flags().answerers()] == ["terminal"]
+    assert Flags(no_input=True).answerers() == []
 
 
 QUESTION = Question(id="q", text="?", choices=["red", "blue"])
@@ -92,7 +112,15 @@ QUESTION = Question(id="q", text="?", choices=["red", "blue"])
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("1\n", "red"), (" 2 \n", "blue"), ("3\n", "3"), ("green\n", "green"), ("\n", None), ("", None), ("0", "0")],
+    [
+        ("1\n", "red"),
+        (" 2 \n", "blue"),
+        ("3\n", "3"),
+        ("green\n", "green"),
+        ("\n", None),
+        ("", None),
+        ("0", "0"),
+    ],
 )
 def test_what_a_typed_line_means(typed, meant):
     assert chosen(QUESTION, typed) == meant
