@@ -13,25 +13,26 @@ from langgraph.graph import END, START, StateGraph
 
 from agentkit.contracts.event import Note, Observed, Recalled
 from agentkit.contracts.result import Evidence
-from agentkit.errors import MissingExtra, ToolError, UsageError
-from agentkit.runs.recording import digest
+from agentkit.errors import ToolError, UsageError
 from agentkit.runtime.agent import GraphAgent, Outcome
 from agentkit.runtime.ask import ask_user
 from agentkit.runtime.budget import Budget
 from agentkit.runtime.journal import Effect, UnknownAction
 from agentkit.runtime.run import Run
 
-from ...memory import Exemplar, ExemplarMemory, default_folder, remember_run, shipped
+from ...memory import Exemplar, ExemplarMemory, remember_run
 from ...tools.browser import Action, SessionConfig, irreversible, observe, perform, replay, replayable
-from .candidates import FINISH, Candidate, candidates_of
+from .candidates import FINISH, Candidate
 from .context import WebContext
 from .generate import generate
+from .library import Library
 from .missing import Gap, gaps
-from .order import sends, sends_last
-from .page import load_snapshot, name_of, page_text
+from .offer import REPEATS, Offer, done_step, offered, repeated
+from .order import sends
+from .page import load_snapshot, page_text
 from .prompt import View
 from .rank import Ranking
-from .state import Done, WebState
+from .state import WebState, first_state
 from .values import Value, values_in
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from .episode import Episode
 
 MAX_STEPS = 30
-# The same action on the same page: a second time may be meant, a third is a loop.
-REPEATS = 2
 HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
 YES, NO = "yes", "no"
 
@@ -84,8 +83,7 @@ class WebAgent(GraphAgent):
         self.ranking = Ranking(**ranking) if isinstance(ranking, Mapping) else ranking or Ranking()
         self.approval = approve or self.settings.approve
         self.browser, self.headed, self.episode = browser, headed, episode
-        self._memory = memory
-        self._opened: ExemplarMemory | None = memory if isinstance(memory, ExemplarMemory) else None
+        self._library = Library(memory, self.settings)
 
     # ---- what a run is ----
 
@@ -102,25 +100,25 @@ class WebAgent(GraphAgent):
             raise UsageError(f"{url!r} is not a web address", mend="start it with http:// or https://")
         allow = [str(host) for host in arguments.get("allow") or ()]
         sandbox = bool(arguments.get("sandbox")) or self.episode is not None
-        return {"url": url, "allow": allow, "sandbox": sandbox, "family": str(arguments.get("family") or "")}
+        family, episode = str(arguments.get("family") or ""), self.episode is not None
+        return {"url": url, "allow": allow, "sandbox": sandbox, "family": family, "episode": episode}
 
     def begin(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        empty = {"history": [], "answers": [], "refused": [], "spent": []}
-        return {"task": task, "family": arguments["family"], "seen": 0, "recalled": None, **empty}
+        known = {key: arguments[key] for key in ("family", "url", "episode")}
+        return dict(first_state(task, **known))
 
     def options(self) -> dict[str, Any]:
-        memory = self._memory.folder if isinstance(self._memory, ExemplarMemory) else self._memory
         return {
             "policy": self.policy,
             "approve": self.approval,
-            "memory": None if memory is None else str(memory),
+            "memory": self._library.place,
             "headed": self.headed,
             "ranking": asdict(self.ranking),
         }
 
     def make_context(self, run: Run, budget: Budget) -> WebContext:
         given = run.info.arguments
-        if self.episode is None and given.get("url") is None and not run.replaying:
+        if given.get("episode") and self.episode is None and not run.replaying:
             raise UsageError(f"{run.folder.path} was an episode: resume it with its own episode")
         if self.episode is not None:
             config = self.episode.config
@@ -186,6 +184,9 @@ class WebAgent(GraphAgent):
         return graph
 
     async def _observe(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        # As a node of somebody else's graph the state holds a task and a URL, and nothing else yet.
+        fresh = {} if "history" in state else first_state(state["task"], url=state.get("url"))
+        context.start_at(state.get("url"))
         seen = state.get("seen", 0)
 
         async def look() -> dict[str, Any]:
@@ -205,17 +206,20 @@ class WebAgent(GraphAgent):
         page = found["page"]
         text = load_snapshot(page).text()
         context.run.emit(Observed(url=page["url"], title=page["title"], text=text, image=found["screen"]))
-        return {**found, "seen": seen + 1, "route": "recall" if state.get("recalled") is None else "decide"}
+        return {
+            **fresh,
+            **found,
+            "seen": seen + 1,
+            "route": "recall" if state.get("recalled") is None else "decide",
+        }
 
     async def _recall(self, state: WebState, context: WebContext) -> dict[str, Any]:
         task, text = state["task"], page_text(load_snapshot(state["page"]), state["task"])
 
         async def look() -> list[dict[str, Any]]:
-            memory = await asyncio.to_thread(self._exemplars, context)
-            if memory is None:
-                return []
-            found = await asyncio.to_thread(memory.recall, task, text, most=self.ranking.exemplars)
-            return [{"similarity": m.similarity, **m.exemplar.model_dump(mode="json")} for m in found]
+            return await asyncio.to_thread(
+                self._library.look_up, task, text, self.ranking.exemplars, context.run
+            )
 
         found = await context.run.journal.read("recall", {"task": task}, look)
         if found:
@@ -228,7 +232,7 @@ class WebAgent(GraphAgent):
         missing = gaps(state["task"], view.snapshot, view.values)
         if self.policy == "generate":
             return await self._written(state, view, context)
-        options = self._options(state, view, missing, context)
+        options = offered(state, view, missing, policy=self._offer(state, context))
         if not options:
             return {"route": "end", "failure": _nothing_left(state)}
         choice = await self.ranking.choose(await context.model("decide"), view, options)
@@ -239,7 +243,7 @@ class WebAgent(GraphAgent):
         return {"route": "ask", "pending": gap.question()} if gap else self._to_do(choice, view, context)
 
     async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
-        finish = self.episode is None
+        finish = not state["episode"]
         try:
             choice, text = await generate(await context.model("decide"), view, finish=finish)
         except ToolError as error:
@@ -250,7 +254,7 @@ class WebAgent(GraphAgent):
                 return {"route": "end", "failure": f"the model asks again for {text!r}"}
             question = Gap(text, "?").question() | {"why": "The model asked."}
             return {"route": "ask", "pending": question}
-        if _repeated(choice, state, view) > REPEATS:
+        if repeated(choice, state, view) > REPEATS:
             return {"route": "end", "failure": f"it goes round in circles: {choice.words}"}
         return self._to_do(choice, view, context, answer=text)
 
@@ -305,9 +309,9 @@ class WebAgent(GraphAgent):
                 return {"route": "confirm", "trouble": error.message}
             return {
                 "route": "check",
-                "history": [*state["history"], _done(state, choice, False, error.message)],
+                "history": [*state["history"], done_step(state, choice, False, error.message)],
             }
-        step = _done(state, choice, outcome["changed"], outcome["text"])
+        step = done_step(state, choice, outcome["changed"], outcome["text"])
         return {"route": "check", "history": [*state["history"], step]}
 
     async def _confirm(self, state: WebState, context: WebContext) -> dict[str, Any]:
@@ -324,16 +328,16 @@ class WebAgent(GraphAgent):
         choice = _decided(state)
         effect, _ = self._effect(state, choice)
         context.run.journal.settle(effect, {"anchor": state["page"]["url"], "settled": True})
-        step = _done(state, choice, True, "it happened, as the user said")
+        step = done_step(state, choice, True, "it happened, as the user said")
         return {"history": [*state["history"], step], "spent": [*state["spent"], choice.words]}
 
     async def _check(self, state: WebState, context: WebContext) -> dict[str, Any]:
-        if context.episode is None:
+        if not state["episode"]:
             return {"route": "observe"}
-        episode = context.episode
 
         async def look() -> bool:
-            return await episode.over(await context.session())
+            assert context.episode is not None, "an episode is only played with its own rules"
+            return await context.episode.over(await context.session())
 
         over = await context.run.journal.read("over", {"steps": len(state["history"])}, look)
         return {"route": "end", "answer": "the episode is over"} if over else {"route": "observe"}
@@ -351,30 +355,9 @@ class WebAgent(GraphAgent):
             state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars
         )
 
-    def _options(
-        self, state: WebState, view: View, missing: list[Gap], context: WebContext
-    ) -> list[Candidate]:
-        """Return the candidates without those that the user, the policy, or earlier tries rule out."""
-        asked = {gap.element for gap in missing}
-        fields = [element for element in view.snapshot.elements if element.id in asked]
-        finish = bool(state["history"]) and self.episode is None
-        found = candidates_of(view.snapshot, view.instruction, view.values, finish=finish, missing=fields)
-        barred = {*state["refused"], *state["spent"]}
-        kept = [
-            c
-            for c in found
-            if c.words not in barred
-            and _repeated(c, state, view) < REPEATS
-            and not _overwrites(c, state, view)
-        ]
-        if self.approval == "deny":
-            kept = [
-                c
-                for c in kept
-                if c.action is None
-                or not irreversible(view.snapshot, c.action, sandbox=context.config.sandbox)
-            ]
-        return sends_last(kept, view.snapshot, view.instruction)
+    def _offer(self, state: WebState, context: WebContext) -> Offer:
+        deny = self.approval == "deny"
+        return Offer(finish=not state["episode"], deny=deny, sandbox=context.config.sandbox)
 
     def _effect(self, state: WebState, choice: Candidate) -> tuple[Effect, Action]:
         action = choice.action
@@ -387,36 +370,14 @@ class WebAgent(GraphAgent):
             choice.words,
             replayable=replayable(action),
             irreversible=state.get("approval") is not None,
-            box=tuple(box) if box else None,
+            box=box,
         )
         return effect, action
 
-    # ---- memory ----
-
-    def _exemplars(self, context: WebContext) -> ExemplarMemory | None:
-        if self._memory == "off":
-            return None
-        try:
-            memory = self.memory
-            if len(memory) or memory.folder is None:
-                return memory
-            return _shipped_memory(memory)
-        except MissingExtra as error:
-            if self._memory is not None:
-                raise
-            context.run.emit(Note(level="warning", text=f"no exemplars are recalled: {error}"))
-            return None
-
     @property
     def memory(self) -> ExemplarMemory:
-        """The agent's memory, opened when it is first needed."""
-        if self._opened is None:
-            if self._memory == "off":
-                raise UsageError("this agent has no memory", mend="make it with memory=... other than 'off'")
-            folder = default_folder(self.settings) if self._memory is None else self._memory
-            assert not isinstance(folder, ExemplarMemory)
-            self._opened = ExemplarMemory(folder)
-        return self._opened
+        """The agent's memory. Raises ``UsageError`` when it was made without one."""
+        return self._library.memory
 
     def remember(self, run: Path | str) -> Exemplar:
         """Keep the trajectory of a run that ended as done, as an exemplar for its siblings."""
@@ -433,42 +394,6 @@ def _decided(state: WebState) -> Candidate:
     return Candidate.from_json(decision)
 
 
-def _done(state: WebState, choice: Candidate, changed: bool, result: str) -> Done:
-    page = page_text(load_snapshot(state["page"]), state["task"])
-    return Done(
-        page=page,
-        state=_page_key(state["page"]["url"], page),
-        words=choice.words,
-        changed=changed,
-        result=result,
-    )
-
-
-def _page_key(url: str, text: str) -> str:
-    return digest(url, text)
-
-
-def _repeated(choice: Candidate, state: WebState, view: View) -> int:
-    """Return how often an action was done on a page that looked just like this one; without effect counts double."""
-    if choice is FINISH:
-        return 0
-    key = _page_key(view.snapshot.url, page_text(view.snapshot, state["task"]))
-    same = [step for step in state["history"] if step["words"] == choice.words and step["state"] == key]
-    return sum(1 if step["changed"] else REPEATS for step in same)
-
-
-def _overwrites(choice: Candidate, state: WebState, view: View) -> bool:
-    """Say whether a choice would replace what the agent itself typed into a field, by another word of the task."""
-    if choice.kind != "fill" or choice.action is None or choice.action.element is None:
-        return False
-    element = view.snapshot.get(choice.action.element)
-    into = f" into {name_of(view.snapshot, element)}"
-    typed = any(
-        step["words"].startswith("type ") and step["words"].endswith(into) for step in state["history"]
-    )
-    return bool(element.value) and typed and not (choice.value and choice.value.source == "user")
-
-
 def _nothing_left(state: WebState) -> str:
     tried = ", ".join(dict.fromkeys(step["words"] for step in state["history"]))
     return f"nothing is left to try on this page{f' after: {tried}' if tried else ''}"
@@ -477,9 +402,3 @@ def _nothing_left(state: WebState) -> str:
 def _summary(view: View) -> str:
     lines = [line.words for line in view.snapshot.lines if line.words]
     return (view.snapshot.title or (lines[0] if lines else "") or view.snapshot.url)[:300]
-
-
-def _shipped_memory(empty: ExemplarMemory) -> ExemplarMemory:
-    memory = ExemplarMemory(embedder=empty.embedder)
-    memory.add_all(shipped())
-    return memory

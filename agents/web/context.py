@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentkit.contracts.event import Note
 from agentkit.errors import ReplayError, ToolError
@@ -39,6 +39,11 @@ class WebContext(Context):
     episode: Episode | None = None
     current: bool = False
     _session: BrowserSession | None = None
+
+    def start_at(self, url: str | None) -> None:
+        """Take the start from the state of the graph, when the run's arguments did not name it."""
+        if self.url is None and url is not None:
+            self.url, self.config = url, replace(self.config, start=url)
 
     async def session(self) -> BrowserSession:
         """Return the open session; the first call of a process opens it and restores what the run had done."""

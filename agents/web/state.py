@@ -20,16 +20,18 @@ class Done(TypedDict):
     result: str
 
 
-class WebState(TypedDict, total=False):
+class WebState(TypedDict):
     """What the graph carries.
 
-    ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
+    ``url`` is where the task starts; an ``episode`` starts and ends by its own rules. ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
     ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``pending`` is the question to be asked.
     """
 
     task: str
     family: str
+    url: str | None
+    episode: bool
     page: dict[str, Any]
     screen: str
     seen: int
@@ -45,3 +47,28 @@ class WebState(TypedDict, total=False):
     route: Route
     answer: str | None
     failure: str | None
+
+
+def first_state(task: str, family: str = "", url: str | None = None, *, episode: bool = False) -> WebState:
+    """Return the state in which a run begins."""
+    return WebState(
+        task=task,
+        family=family,
+        url=url,
+        episode=episode,
+        page={},
+        screen="",
+        seen=0,
+        recalled=None,
+        history=[],
+        answers=[],
+        decision=None,
+        approval=None,
+        pending=None,
+        refused=[],
+        spent=[],
+        trouble="",
+        route="observe",
+        answer=None,
+        failure=None,
+    )

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agentkit.config import Settings
 from agentkit.contracts.evaluation import Evaluation, Metric
@@ -35,7 +35,7 @@ async def run(
     seeds: Iterable[int],
     *,
     model: str | None = None,
-    policy: str = "rank",
+    policy: Literal["rank", "generate"] = "rank",
     memory: str | None = None,
     ranking: Ranking | None = None,
     settings: Settings | None = None,
@@ -49,6 +49,8 @@ async def run(
     """
     from playwright.async_api import async_playwright
 
+    if out is not None:
+        await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
     known = _rows(out)
     played = {(row["task"], row["seed"]) for row in known}
     wanted = [(task, seed) for task in tasks for seed in seeds if (task, seed) not in played]
@@ -64,7 +66,7 @@ async def run(
                 policy=policy,
                 memory=memory,
                 ranking=ranking,
-                browser=browser,  # type: ignore[arg-type]
+                browser=browser,
             )
             for task, seed in wanted:
                 row = await _row(agent, server, task, seed)
@@ -123,8 +125,6 @@ def evaluation(rows: Sequence[dict[str, Any]], model: str) -> Evaluation:
 
 async def evaluate(settings: Settings, out: Path | None) -> Evaluation:
     """``agentkit eval miniwob``: a few tasks on tuning seeds."""
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
     file = None if out is None else out / "rows.jsonl"
     rows = await run(tasks_of(QUICK), range(10_000, 10_003), settings=settings, out=file)
     return evaluation(rows, settings.decide or settings.model or "smollm2")
