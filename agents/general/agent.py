@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -23,7 +24,7 @@ from agentkit.toolset.perform import effect_of
 from agentkit.toolset.toolset import ToolLike
 
 from .decision import ANSWER, ASK, Choices, Dialect
-from .history import RunPictures, fit, load_history, picture_text
+from .history import RunPictures, fit, load_history, picture_text, repeated
 from .native import NativeDialect
 from .output import output_of
 from .schema import SchemaDialect
@@ -32,8 +33,8 @@ from .taint import untrusted_values
 Style = Literal["auto", "native", "schema"]
 State = dict[str, Any]
 
-# A model that makes the very same calls this often in a row is stuck.
-SAME_CALLS = 5
+# Turns with the same calls and the same outcomes: a small model is held to an answer, then any is given up.
+INSIST, STUCK = 2, 5
 # What a prompt may take of a model's context; the rest is for the reply.
 SHARE = 0.75
 STEPS = 50
@@ -54,7 +55,6 @@ class AgentState(TypedDict, total=False):
     why: str | None
     next: str
     draft: Any
-    same: int
     repaired: bool
     evidence: list[dict[str, Any]]
     answer: str | None
@@ -144,23 +144,21 @@ class Agent(GraphAgent):
 
     async def decide(self, state: State, context: Context) -> State:
         """Ask the model what to do next."""
+        history = state.get("history", [])
+        repeats = repeated(history)
+        if repeats >= STUCK:
+            return {"failure": f"the model made the same call {repeats} times", "next": END}
         model = await context.model("decide")
         dialect = self._dialect(model)
         prompt = [Message.system(dialect.brief(self.instructions, self._choices))]
         prompt.append(self._task(state, context, sees=model.capabilities.images))
-        history = state.get("history", [])
         prompt += load_history(context.run, history, sees=model.capabilities.images)
         room = model.capabilities.context
-        decision = await dialect.decide(
-            model, fit(prompt, int(room * SHARE) if room else None), self._choices
-        )
+        choices = replace(self._choices, insist=repeats >= INSIST)
+        decision = await dialect.decide(model, fit(prompt, int(room * SHARE) if room else None), choices)
         said = dump([decision.message])
         calls = said[0].get("tool_calls", [])
-        same = state.get("same", 0) + 1 if calls and _same(calls, history) else 1
-        if same >= SAME_CALLS:
-            repeated = ", ".join(call["name"] for call in calls)
-            return {"failure": f"the model made the same call {same} times: {repeated}", "next": END}
-        update: State = {"history": [*history, *said], "calls": calls, "same": same}
+        update: State = {"history": [*history, *said], "calls": calls}
         if not calls:
             return {**update, "draft": decision.answer, "next": "finish"}
         return {**update, **self._gate(calls, update["history"], state, context)}
@@ -312,12 +310,6 @@ class Agent(GraphAgent):
         call, *rest = state["calls"]
         history = [*state["history"], *dump([Message.tool(call["id"], *parts)])]
         return {"history": history, "calls": rest, **self._gate(rest, history, state, context)}
-
-
-def _same(calls: list[dict[str, Any]], history: list[dict[str, Any]]) -> bool:
-    """Return whether the last decision was these calls, too."""
-    earlier = next((m["tool_calls"] for m in reversed(history) if m.get("tool_calls")), [])
-    return [(c["name"], c["arguments"]) for c in calls] == [(c["name"], c["arguments"]) for c in earlier]
 
 
 def _sent_back(told: Text, calls: list[dict[str, Any]]) -> list[Message]:

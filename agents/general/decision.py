@@ -43,11 +43,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a model may do: call ``tools``, ask, answer in words or as ``output``."""
+    """What a model may do: call ``tools``, ask, answer in words or as ``output``.
+
+    ``insist``: it has what it needs and keeps asking for it, so a model that follows a schema must answer.
+    """
 
     tools: tuple[ToolSpec, ...]
     output: TypedOutput | None = None
     may_ask: bool = True
+    insist: bool = False
 
 
 class Dialect(Protocol):

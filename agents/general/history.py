@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from agentkit.content import Image, Message, Part, Picture, Text, load
@@ -69,6 +70,20 @@ def fit(messages: Sequence[Message], tokens: int | None) -> list[Message]:
     whole = [*head, *(message for turn in kept for message in turn)]
     over = _size(whole) - tokens
     return whole if over <= 0 else _shorten(whole, over * CHARACTERS_A_TOKEN)
+
+
+def repeated(history: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many turns at the end of a history are alike: the same calls with the same outcomes."""
+    turns: list[list[Any]] = []
+    for message in history:
+        if message["role"] == "assistant":
+            made = [(call["name"], call["arguments"]) for call in message.get("tool_calls", ())]
+            turns.append([made])
+        elif turns:
+            turns[-1].append(message["parts"])
+    if not turns or not turns[-1][0]:
+        return 0
+    return sum(1 for _ in takewhile(lambda turn: turn == turns[-1], reversed(turns)))
 
 
 def _split(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:

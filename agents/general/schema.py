@@ -41,13 +41,13 @@ def decision_schema(choices: Choices) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     options = [
         _object(tool={"const": tool.name}, arguments=_hoisted(tool.parameters, tool.name, definitions))
-        for tool in choices.tools
+        for tool in (() if choices.insist else choices.tools)
     ]
     output = {"type": "string", "minLength": 1}
     if choices.output is not None:
         output = _hoisted(choices.output.schema, ANSWER, definitions)
     options.append(_object(answer=output))
-    if choices.may_ask:
+    if choices.may_ask and not choices.insist:
         options.append(_object(ask={"type": "string", "minLength": 1}))
     return {"anyOf": options, **({"$defs": definitions} if definitions else {})}
 

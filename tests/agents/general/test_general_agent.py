@@ -20,8 +20,8 @@ from agentkit.runtime.ask import AnswersFile, Callback
 from agentkit.toolset import Toolset, agent_tool, tool
 
 
-def script(*lines: dict) -> ScriptModel:
-    return ScriptModel([ScriptLine.model_validate(line) for line in lines], "script:test")
+def script(*lines: dict, name: str = "test") -> ScriptModel:
+    return ScriptModel([ScriptLine.model_validate(line) for line in lines], f"script:{name}")
 
 
 def calls(*made: tuple[str, dict]) -> dict:
@@ -310,6 +310,7 @@ async def test_an_agent_as_a_tool_asks_through_the_outer_one(settings):
             calls(("ask_user", {"question": "Which number?"})),
             calls(("double", {"number": 4})),
             {"text": "8"},
+            name="inner",
         ),
         tools=[double],
         settings=settings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jsonschema
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from agentkit.agents.general.decision import Choices
-from agentkit.agents.general.history import CHARACTERS_A_TOKEN, CUT, _size, fit
+from agentkit.agents.general.history import CHARACTERS_A_TOKEN, CUT, _size, fit, repeated
 from agentkit.agents.general.native import read_written_call
 from agentkit.agents.general.output import TypedOutput
 from agentkit.agents.general.schema import decision_schema, read_decision
@@ -128,6 +128,25 @@ def test_a_long_text_is_cut_in_the_middle(length):
     assert CUT in kept[-1].text
     assert kept[-1].text.endswith("z")
     assert len(kept[-1].text) > 300 * CHARACTERS_A_TOKEN
+
+
+def test_turns_that_repeat_themselves():
+    def turn(number: int, outcome: str) -> list[Message]:
+        made = ToolCall(f"c{number}", "look", {"at": "door"})
+        return [Message.assistant(tool_calls=[made]), Message.tool(made.id, outcome)]
+
+    assert repeated([]) == 0
+    assert repeated(dump([Message.user("go")])) == 0
+    assert repeated(dump([Message.assistant("words")])) == 0
+    closed = [message for number in range(3) for message in turn(number, "closed")]
+    assert repeated(dump(closed)) == 3
+    # Another outcome is news: waiting for something is not being stuck.
+    assert repeated(dump([*closed, *turn(3, "open")])) == 1
+
+
+def test_insisting_leaves_only_the_answer():
+    schema = decision_schema(replace(CHOICES, insist=True))
+    assert [list(option["properties"]) for option in schema["anyOf"]] == [["answer"]]
 
 
 def history(*messages: Message) -> list[dict]:
