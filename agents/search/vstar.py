@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from agentkit.content import Box
+
 from .geometry import split
 from .heat import Heat
 from .parts import Cue, Expert
@@ -31,8 +33,10 @@ class VStarConfig:
     on when nothing is left to visit. ``cue_threshold`` decays by ``cue_decay`` a level down to ``cue_floor``; heat
     above it guides the search, else the context does. ``size_scale`` and ``size_floor``: regions whose shorter
     side is at most max(ceil(min(width, height) / size_scale), size_floor) pixels are not cut any more.
-    ``close_hopeless``: do not visit smallest regions that are known to hold nothing (not published; it changes
-    no outcome, as such a visit could only find less than ``confidence_low``).
+    ``hopeless``: regions where the thing is seen with less than this probability are not visited: the first number
+    is for the smallest regions, the next for those one level above, and so on; other levels are all visited. Not
+    published: it needs a cue that leaves probabilities. The first changes no outcome while it is not above
+    ``confidence_low``, as a visit could find nothing better.
     """
 
     confidence_high: float = 0.5
@@ -42,7 +46,7 @@ class VStarConfig:
     cue_floor: float = 3.0
     size_scale: int = 4
     size_floor: int = PUBLISHED_INPUT
-    close_hopeless: bool = True
+    hopeless: tuple[float, ...] = (0.3,)
 
     @classmethod
     def for_input(cls, side: int | None) -> VStarConfig:
@@ -59,6 +63,16 @@ class VStarConfig:
     def threshold(self, depth: int) -> float:
         """Return the cue threshold at a depth (0 is the root): 6, 4.2, 3, 3, ..."""
         return max(self.cue_floor, self.cue_threshold * self.cue_decay**depth)
+
+    def least(self, box: Box, size: tuple[int, int]) -> float:
+        """Return the probability below which a region is hopeless, 0 where none is."""
+        smallest, above = self.smallest(size), 0
+        while min(box.width, box.height) > smallest and above < len(self.hopeless):
+            parts = split(box)
+            if not parts:
+                break
+            box, above = parts[-1], above + 1
+        return self.hopeless[above] if above < len(self.hopeless) else 0.0
 
     def smallest(self, size: tuple[int, int]) -> int:
         """Return the shorter side in pixels at which regions of a picture are not cut any more."""
@@ -115,7 +129,7 @@ class VStar:
         node.heat = await self._heat(node, parts)
         for part in parts:
             part.scores["priority"] = priority(tree, part)
-            part.closed = self._hopeless(tree, part)
+            part.closed = part.scores.get("exists", 1.0) < self.config.least(part.box, tree.size)
 
     async def _heat(self, node: FocusNode, parts: list[FocusNode]) -> Heat:
         target = await self.cue.target(node, parts)
@@ -125,11 +139,6 @@ class VStar:
         context = await self.cue.context(node)
         # A model that knows no likely place leaves its weak hints of the thing itself.
         return context if context.mass > 0 else target.normalised()
-
-    def _hopeless(self, tree: FocusTree, part: FocusNode) -> bool:
-        last = min(part.box.width, part.box.height) <= self.config.smallest(tree.size)
-        known = part.scores.get("exists", 1.0) < self.config.confidence_low
-        return self.config.close_hopeless and last and known
 
 
 def priority(tree: FocusTree, node: FocusNode) -> float:
