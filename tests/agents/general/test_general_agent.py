@@ -363,3 +363,18 @@ async def test_answers_by_a_callback_reach_approvals(settings):
     agent = Agent(model, tools=[send], settings=settings, answers=[Callback(lambda question: "yes")])
     assert (await agent.arun("send hi")).status == "done"
     assert SENT == ["hi"]
+
+
+async def test_a_budget_of_calls_goes_on_after_a_pause(settings):
+    made = [calls(("double", {"number": n})) for n in (1, 2, 3)]
+    model = script(made[0], calls(("ask_user", {"question": "More?"})), *made[1:], {"text": "enough"})
+    paused = await Agent(model, tools=Toolset([double]).budget(2), settings=settings).arun("go")
+    assert paused.status == "needs_input"
+    # Another toolset, as in another process: what counts is the run's journal.
+    agent = Agent(model, tools=Toolset([double]).budget(2), settings=settings)
+    done = await agent.aresume(paused, "yes")
+    assert done.status == "done"
+    outcomes = [m["parts"][0]["text"] for m in json.loads(prompts(done.run)[-1]) if m["role"] == "tool"]
+    assert outcomes[0] == "2"
+    assert outcomes[2] == "4"
+    assert "used up" in outcomes[3]
