@@ -49,7 +49,10 @@ def load_object(place: str) -> Any:
 def agent_class(kind: str) -> type[GraphAgent]:
     """Return the class of an agent kind. Raises ``RunError`` for a kind that this version does not have."""
     if kind not in KINDS:
-        raise RunError(f"there is no agent of kind {kind!r}", mend="one of " + ", ".join(KINDS))
+        raise RunError(
+            f"the command line has no agent of kind {kind!r}",
+            mend="one of " + ", ".join(KINDS) + "; for an agent of your own, call its resume() in Python",
+        )
     return load_object(KINDS[kind])
 
 

@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
+from ..errors import AgentKitError
 from ..version import VERSION
 from .ask import ask
 from .chat import chat
 from .demo_command import demo
 from .doctor import doctor
 from .evaluate import bench, evaluate
-from .exits import FAILED, INTERRUPTED
+from .exits import FAILED, INTERRUPTED, code_of
 from .flags import with_flags
 from .models import models
 from .replay import replay
@@ -78,8 +79,12 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except AgentKitError as error:
+        # Only with --debug; else the command has said it in one line.
+        traceback.print_exc()
+        sys.exit(code_of(error))
     except Exception as error:
-        # The last line of defence: a defect of agentkit is reported as one, and not swallowed.
+        # The last line of defence: a defect is reported as one, and not swallowed.
         if "--debug" in sys.argv or os.environ.get("AGENTKIT_DEBUG"):
             traceback.print_exc()
         else:

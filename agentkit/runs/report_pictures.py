@@ -25,10 +25,13 @@ REGION_BYTES = 8_000_000
 
 @dataclass
 class Drawing:
-    """One original: its size in pixels, how much it was shrunk, and the SVG images that draw it."""
+    """One original: its size in pixels, how much it was shrunk, and the SVG images that draw it.
+
+    ``image`` is kept only where a region may be wanted sharper than the whole shows it.
+    """
 
     key: str
-    image: Image
+    image: Image | None
     size: tuple[int, int]
     scale: float
     parts: list[Markup] = field(default_factory=list)
@@ -99,7 +102,8 @@ class Pictures:
             data, scale = _encode(image, WHOLE_SIDE)
         except (RunError, ImageError):
             return None
-        drawing = Drawing(f"p{len(self._drawings)}", image, (width, height), scale)
+        kept = image if scale < 1 else None
+        drawing = Drawing(f"p{len(self._drawings)}", kept, (width, height), scale)
         drawing.parts.append(_image_tag(Box(0, 0, width, height), data))
         return drawing
 
@@ -109,7 +113,7 @@ class Pictures:
         longer = max(inside.width, inside.height)
         # Where the shrunk picture shows the region nearly as well, it is enough.
         enough = longer * drawing.scale >= 0.8 * min(longer, REGION_SIDE)
-        if enough or place in drawing.regions or inside.area < 1 or self._left <= 0:
+        if drawing.image is None or enough or place in drawing.regions or inside.area < 1 or self._left <= 0:
             return
         drawing.regions.add(place)
         data, _ = _encode(drawing.image.crop(inside), REGION_SIDE)

@@ -241,3 +241,10 @@ def _answers(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("- {match: name, answer: Eve}\n")
     return path
+
+
+def test_only_debug_shows_a_traceback(process):
+    out, err = process("resume", "none", "--debug").communicate(timeout=120)
+    assert "Traceback" in err
+    assert "UsageError: none is not a run folder" in err
+    assert not out
