@@ -5,6 +5,7 @@ look at the whole picture -> what must be found? -> search for each -> answer fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Required, TypedDict
@@ -31,9 +32,12 @@ from .vstar import VStarConfig
 
 
 class SearchState(TypedDict, total=False):
-    """Plain data only: digests and (width, height) of the pictures, and one dumped focus tree a target and picture."""
+    """Plain data only. As a node of another graph: ``task`` and ``images`` in, ``answer`` out.
 
-    question: Required[str]
+    ``images`` are digests of pictures of the run, or paths. ``trees``: a dumped focus tree a target and picture.
+    """
+
+    task: Required[str]
     images: Required[list[str]]
     sizes: list[list[int]]
     options: list[str]
@@ -41,6 +45,7 @@ class SearchState(TypedDict, total=False):
     targets: list[str]
     trees: list[dict[str, Any]]
     final: dict[str, Any]
+    answer: str
 
 
 @dataclass
@@ -50,11 +55,13 @@ class SearchContext(Context):
     pictures: dict[str, Image] = field(default_factory=dict)
     crops: Crops = field(default_factory=Crops)
 
-    def picture(self, digest: str) -> Image:
-        """Return a picture of the run by its digest."""
-        if digest not in self.pictures:
-            self.pictures[digest] = self.run.get_image(digest)
-        return self.pictures[digest]
+    def picture(self, name: str) -> Image:
+        """Return a picture of the run by its digest; one that is named by its path joins the run."""
+        if name not in self.pictures:
+            known = re.fullmatch(r"[0-9a-f]{64}", name)
+            image = self.run.get_image(name) if known else Image.open(name)
+            self.pictures[self.run.put_image(image)] = self.pictures[name] = image
+        return self.pictures[name]
 
 
 class VisualSearchAgent(GraphAgent):
@@ -107,18 +114,17 @@ class VisualSearchAgent(GraphAgent):
         if not sources:
             raise UsageError("there is no picture to look at", mend="give images=[...], or --image FILE")
         check_options(options)
-        images = [Image.open(source) for source in sources]
+        images = [_own(Image.open(source)) for source in sources]
         for image in images:
             # Decoded now, so that a damaged picture is found before any call of a model.
             _ = image.pixels
         return {
             "images": [run.put_image(image) for image in images],
-            "sizes": [list(image.origin.size) for image in images],
             "options": options,
         }
 
     def begin(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return {"question": task, **arguments}
+        return {"task": task, **arguments}
 
     def build(self) -> StateGraph:
         """look -> (plan -> search, one visited region a time -> answer)."""
@@ -163,13 +169,18 @@ class VisualSearchAgent(GraphAgent):
 
     async def _look(self, state: SearchState, context: SearchContext) -> dict[str, Any]:
         model = await context.model("see")
-        images = [context.picture(digest) for digest in state["images"]]
-        seen = await look(model, images, state["question"], state.get("options", []))
-        return {"direct": seen.dump()}
+        images = [context.picture(name) for name in state["images"]]
+        seen = await look(model, images, state["task"], state.get("options", []))
+        return {
+            "images": [image.sha256 for image in images],
+            "sizes": [list(image.size) for image in images],
+            "direct": seen.dump(),
+            "answer": seen.text,
+        }
 
     async def _plan(self, state: SearchState, context: SearchContext) -> dict[str, Any]:
         model = await context.model("see")
-        targets = await targets_of(state["question"], model)
+        targets = await targets_of(state["task"], model)
         if not targets:
             context.run.emit(Note(text="the question names nothing to search for: the direct answer stands"))
         trees = []
@@ -206,12 +217,11 @@ class VisualSearchAgent(GraphAgent):
             Memory(tree.about, context.picture(tree.image), find.box) for tree in trees for find in tree.finds
         ]
         if not trees:
-            return {"final": direct.dump()}
+            return _final(direct)
         if not memory:
-            return {"final": nothing_found(model, direct, len(state.get("targets", []))).dump()}
+            return _final(nothing_found(model, direct, len(state.get("targets", []))))
         images = [context.picture(digest) for digest in state["images"]]
-        final = await recall(model, images, memory, state["question"], state.get("options", []))
-        return {"final": final.dump()}
+        return _final(await recall(model, images, memory, state["task"], state.get("options", [])))
 
     def _eyes(self, model: Model, context: SearchContext, digest: str) -> Eyes:
         return Eyes(model, context.picture(digest), crops=context.crops, budget=context.budget)
@@ -252,6 +262,15 @@ def missing(state: Any) -> list[str]:
         for target in state.get("targets", [])
         if all(tree.done and not tree.finds for tree in trees if tree.about == target)
     ]
+
+
+def _own(image: Image) -> Image:
+    """Return a picture of its own for a crop: what lies outside of it is not to be searched."""
+    return image if image.parent is None else Image.of_pixels(image.pixels)
+
+
+def _final(answer: Answer) -> dict[str, Any]:
+    return {"final": answer.dump(), "answer": answer.text}
 
 
 def _next(state: SearchState) -> str:

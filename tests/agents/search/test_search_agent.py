@@ -10,14 +10,16 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
+from langgraph.graph import END, START, StateGraph
 from PIL import Image as Pillow
 from search_oracle import CARD, Oracle, Thing, told
 
 from agentkit.agents.search import FocusTree, VisualSearchAgent
 from agentkit.agents.search.targets import phrases, targets_of
+from agentkit.config import Settings
 from agentkit.content import Box, Image
 from agentkit.contracts.event import Found, Looked, ModelCalled
 from agentkit.contracts.result import Result
@@ -327,3 +329,29 @@ async def test_a_failing_model_fails_the_run_and_says_why(tmp_path: Path) -> Non
     )
     assert result.status == "failed"
     assert "out of order" in (result.error or "")
+
+
+class Outer(TypedDict, total=False):
+    task: str
+    images: list[str]
+    answer: str
+
+
+async def test_the_graph_is_a_node_of_another_graph(picture: Path, tmp_path: Path) -> None:
+    agent = VisualSearchAgent(Oracle(THINGS), settings=Settings.load(runs=tmp_path))
+    graph = StateGraph(Outer)
+    graph.add_node("see", agent.graph)
+    graph.add_edge(START, "see")
+    graph.add_edge("see", END)
+    config: Any = {"configurable": {"thread_id": "one"}}
+    done = await graph.compile().ainvoke({"task": QUESTION, "images": [str(picture)]}, config)
+    assert done["answer"] == "red"
+    await agent.aclose()
+
+
+async def test_a_crop_is_searched_as_a_picture_of_its_own(picture: Path, tmp_path: Path) -> None:
+    region = Image.open(picture).crop(Box(0, 0, 600, 400))
+    model = Oracle(THINGS)
+    result = await VisualSearchAgent(model).arun(QUESTION, images=[region], out=tmp_path / "run")
+    assert result.status == "done"
+    assert all(Box(*shown).clip(Box(0, 0, 600, 400)) == Box(*shown) for _, shown in model.asked)

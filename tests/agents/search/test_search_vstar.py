@@ -252,6 +252,11 @@ def test_crops_are_kept_by_content_up_to_a_number_of_pixels() -> None:
 def test_hopeless_regions_by_level() -> None:
     config = VStarConfig(hopeless=(0.3, 0.1))
     size = (1600, 1600)
-    assert [config.least(Box(0, 0, side, side), size) for side in (1600, 800, 400, 200)] == [0.0, 0.1, 0.3, 0.3]
+    assert [config.least(Box(0, 0, side, side), size) for side in (1600, 800, 400, 200)] == [
+        0.0,
+        0.1,
+        0.3,
+        0.3,
+    ]
     assert VStarConfig(hopeless=()).least(Box(0, 0, 9, 9), size) == 0.0
     assert config.least(Box(0, 0, 1, 1), (1, 1)) == 0.3
