@@ -123,7 +123,8 @@ class LocalModel(Model):
     async def _score(self, requests: Sequence[Request], options: tuple[str, ...]) -> list[Scores]:
         if not options:
             raise UsageError("there are no options to score")
-        return await self._run(lambda: self._score_all(requests, options))
+        stop = threading.Event()
+        return await self._run(lambda: self._score_all(requests, options, stop), stop)
 
     async def _attend(
         self,
@@ -198,7 +199,9 @@ class LocalModel(Model):
             seconds=seconds,
         )
 
-    def _score_all(self, requests: Sequence[Request], options: tuple[str, ...]) -> list[Scores]:
+    def _score_all(
+        self, requests: Sequence[Request], options: tuple[str, ...], stop: threading.Event
+    ) -> list[Scores]:
         from .local_scoring import score
 
         start = time.perf_counter()
@@ -206,7 +209,7 @@ class LocalModel(Model):
         replies = [self.encoder.encode_reply(option) for option in options]
         if any(not ids for ids in replies):
             raise UsageError("an empty option can't be scored by a model without an end-of-turn token")
-        totals = score(self.engine, jobs, replies)
+        totals = score(self.engine, jobs, replies, stop.is_set)
         seconds = (time.perf_counter() - start) / max(len(jobs), 1)
         counts = tuple(len(ids) for ids in replies)
         return [

@@ -24,6 +24,10 @@ KeyValues = list[tuple[torch.Tensor, torch.Tensor]]
 MIN_PREFIX = 32
 
 
+class Cancelled(Exception):  # noqa: N818 - a signal, not an error
+    """The caller no longer wants the result."""
+
+
 @dataclass(frozen=True)
 class Job:
     """An encoded prompt and the edits that its call asked for."""

@@ -9,12 +9,8 @@ import torch
 
 from .base import Finish, Sampling
 from .local_constraints import Constraint
-from .local_engine import Engine, Job
+from .local_engine import Cancelled, Engine, Job
 from .local_prompt import Encoder
-
-
-class Cancelled(Exception):  # noqa: N818 - a signal, not an error
-    """The caller no longer wants the reply."""
 
 
 @dataclass

@@ -10,12 +10,12 @@ nothing is padded and the keys and values of the prompt are never copied per opt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from .local_engine import Engine, Job, common_prefix
+from .local_engine import Cancelled, Engine, Job, State, common_prefix
 
 # Logits of a pass are (batch, nodes, vocabulary): about 200 MB for 1,024 rows of 49,152.
 MAX_ROWS = 1024
@@ -57,14 +57,26 @@ class Tree:
         return result
 
 
-def score(engine: Engine, jobs: Sequence[Job], options: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Return per prompt the summed natural log-probability of each option (token ids, the end included)."""
+def score(
+    engine: Engine,
+    jobs: Sequence[Job],
+    options: Sequence[Sequence[int]],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[list[float]]:
+    """Return per prompt the summed natural log-probability of each option (token ids, the end included).
+
+    Raises ``Cancelled`` between two passes once ``cancelled`` says so.
+    """
     engine.check(jobs, max(len(ids) for ids in options) - 1)
     results: list[list[float]] = [[] for _ in jobs]
     for batch in batches(jobs):
+        if cancelled():
+            raise Cancelled
         state = engine.prefill([jobs[index] for index in batch])
         first = state.logits.log_softmax(-1)
         for group in _groups(options, max(1, MAX_ROWS // len(batch))):
+            if cancelled():
+                raise Cancelled
             tree = Tree()
             paths = [tree.add(ids) for ids in group]
             after = _branch(engine, state, tree)
@@ -100,7 +112,7 @@ def batches(jobs: Sequence[Job]) -> list[list[int]]:
     return result
 
 
-def _branch(engine: Engine, state, tree: Tree) -> torch.Tensor:
+def _branch(engine: Engine, state: State, tree: Tree) -> torch.Tensor:
     if not tree.tokens:
         return torch.zeros(state.logits.shape[0], 0, state.logits.shape[1])
     logits = engine.branch(state, torch.tensor(tree.tokens), torch.tensor(tree.depths), tree.sees())

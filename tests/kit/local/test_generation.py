@@ -16,8 +16,8 @@ from agentkit.content import Message
 from agentkit.errors import ModelError, UnsupportedCapability, UsageError
 from agentkit.models import Sampling
 from agentkit.models.local import LocalModel
-from agentkit.models.local_engine import Job
-from agentkit.models.local_generation import Cancelled, Writing
+from agentkit.models.local_engine import Cancelled, Job
+from agentkit.models.local_generation import Writing
 
 Load = Callable[[str], LocalModel]
 SCHEMA = {
