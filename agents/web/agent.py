@@ -240,7 +240,7 @@ class WebAgent(GraphAgent):
         gap = next((gap for gap in missing if gap.element == choice.ask), None)
         if gap is None and missing and (choice is FINISH or sends(choice, view.snapshot)):
             gap = missing[0]
-        return {"route": "ask", "pending": gap.question()} if gap else self._to_do(choice, view, context)
+        return _asking(gap) if gap else self._to_do(choice, view, context)
 
     async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
         finish = not state["episode"]
@@ -252,8 +252,7 @@ class WebAgent(GraphAgent):
         if choice.kind == "ask":
             if any(value.cue == text for value in view.values if value.source == "user"):
                 return {"route": "end", "failure": f"the model asks again for {text!r}"}
-            question = Gap(text, "?").question() | {"why": "The model asked."}
-            return {"route": "ask", "pending": question}
+            return _asking(Gap(text, "?", why="The model asks for it."))
         if repeated(choice, state, view) > REPEATS:
             return {"route": "end", "failure": f"it goes round in circles: {choice.words}"}
         return self._to_do(choice, view, context, answer=text)
@@ -273,9 +272,10 @@ class WebAgent(GraphAgent):
         return {**update, "route": "approve"}
 
     async def _ask(self, state: WebState, context: WebContext) -> dict[str, Any]:
-        question = state["pending"] or {}
-        text = ask_user(**question)
-        answer = Value(text, "user", "answer", question["missing"])
+        pending = state["pending"]
+        assert pending is not None, "the ask node is only reached with a question"
+        text = ask_user(**pending["question"])
+        answer = Value(text, "user", pending["question"]["missing"], pending["field"])
         return {"answers": [*state["answers"], answer.to_json()], "pending": None}
 
     async def _approve(self, state: WebState, context: WebContext) -> dict[str, Any]:
@@ -386,6 +386,10 @@ class WebAgent(GraphAgent):
 
 def _route(state: WebState) -> str:
     return END if state["route"] == "end" else state["route"]
+
+
+def _asking(gap: Gap) -> dict[str, Any]:
+    return {"route": "ask", "pending": {"question": gap.question(), "field": gap.field}}
 
 
 def _decided(state: WebState) -> Candidate:

@@ -117,7 +117,7 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
                 Action.on(snapshot, "fill", element.id, typed(value, element.states)),
                 value,
             )
-            for value in values_for(element, values)
+            for value in values_for(snapshot, element, values)
             if not _holds(element, typed(value, element.states))
         ]
         if "focused" not in element.states:
@@ -165,31 +165,27 @@ def _choices(snapshot: Snapshot, element: Element, name: str, task: str) -> list
     return found
 
 
-def values_for(element: Element, values: Sequence[Value]) -> list[Value]:
+def values_for(snapshot: Snapshot, element: Element, values: Sequence[Value]) -> list[Value]:
     """Return the values that could go into a field.
 
-    Values whose cue or kind speaks of this field, when there are any; else all that are not another field's
-    answer from the user.
+    What the user answered about it; else the values that speak of it (by the words before them, or by their kind);
+    else those that speak of no other field of the page.
     """
-    own = set(tokens_of(element.name))
-    said = [value for value in values if value.source == "user" and _same_field(value, element)]
+    said = [value for value in values if value.source == "user" and value.cue == field_name(element)]
     if said:
         return said
     free = [value for value in values if value.source != "user"]
-    fitting = [value for value in free if own and own & set(words_of_cue(value))]
-    for state in ("date", "time"):
-        if state in element.states:
-            fitting = [value for value in free if value.kind == state]
-    return (fitting or free)[:VALUES_A_FIELD]
+    kind = next((state for state in ("date", "time") if state in element.states), None)
+    fitting = [value for value in free if (value.kind == kind if kind else speaks_of(value, element))]
+    if not fitting:
+        others = [other for other in snapshot.elements if is_text_field(other) and other.id != element.id]
+        fitting = [value for value in free if not any(speaks_of(value, other) for other in others)]
+    return fitting[:VALUES_A_FIELD]
 
 
-def words_of_cue(value: Value) -> list[str]:
-    """Return the words before a value, nearest first."""
-    return value.cue.split()[::-1][:2]
-
-
-def _same_field(value: Value, element: Element) -> bool:
-    return value.cue == field_name(element)
+def speaks_of(value: Value, element: Element) -> bool:
+    """Say whether the words just before a value name a field."""
+    return bool(set(tokens_of(element.name)) & set(value.cue.split()[-2:]))
 
 
 def field_name(element: Element) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...tools.browser import Element, Snapshot
-from .candidates import field_name, values_for
+from .candidates import field_name, speaks_of, values_for
 from .page import is_text_field
 from .values import Value, tokens_of
 
@@ -28,12 +28,13 @@ class Gap:
     field: str
     element: str
     choices: tuple[str, ...] = ()
+    why: str = ""
 
     def question(self) -> dict[str, Any]:
         """Return the question to the user, as arguments of ``ask_user``."""
         what = "text" if NAMELESS.match(self.field) else self.field
         text = f"Which {what}?" if self.choices else f"What should be entered as {what!r}?"
-        why = f"The task needs a value for the field {self.field!r} of this page and names none."
+        why = self.why or f"The task needs a value for the field {self.field!r} of this page and names none."
         return {"text": text, "missing": what, "choices": list(self.choices), "why": why}
 
 
@@ -88,18 +89,10 @@ def _has_value(element: Element, values: Sequence[Value], snapshot: Snapshot) ->
     """Say whether some value could be this field's: one that speaks of it, or a sure one that speaks of no other."""
     own = set(tokens_of(element.name))
     # The field's own name is not its value, and a mere word of the task is one only where the task says so.
-    fitting = [value for value in values_for(element, values) if not set(tokens_of(value.text)) <= own]
-    others = [e for e in snapshot.elements if is_text_field(e) and e.id != element.id]
-    taken = {value.text for other in others for value in fitting if _speaks(value, other)}
-    held = {other.value for other in others}
-    return any(
-        _speaks(value, element) or (value.kind != "word" and value.text not in taken | held)
-        for value in fitting
-    )
+    fitting = [v for v in values_for(snapshot, element, values) if not set(tokens_of(v.text)) <= own]
+    held = {other.value for other in snapshot.elements if is_text_field(other) and other.id != element.id}
+    return any(_said(v, element) or (v.kind != "word" and v.text not in held) for v in fitting)
 
 
-def _speaks(value: Value, element: Element) -> bool:
-    own = set(tokens_of(element.name))
-    return bool(own & set(value.cue.split()[-2:])) or (
-        value.source == "user" and value.cue == field_name(element)
-    )
+def _said(value: Value, element: Element) -> bool:
+    return speaks_of(value, element) or (value.source == "user" and value.cue == field_name(element))

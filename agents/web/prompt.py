@@ -32,7 +32,7 @@ class View:
     @property
     def instruction(self) -> str:
         """The task with the user's answers."""
-        said = [f"{value.cue}: {value.text}" for value in self.values if value.source == "user"]
+        said = [f"{value.kind}: {value.text}" for value in self.values if value.source == "user"]
         return self.task if not said else f"{self.task} ({'; '.join(said)})"
 
     @property

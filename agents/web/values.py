@@ -118,8 +118,8 @@ KINDS: Sequence[tuple[str, re.Pattern[str]]] = (
 class Value:
     """A text that can be typed.
 
-    ``source`` says who said it: the task, or the user in answer to a question. ``kind`` is how it was recognised;
-    ``cue`` holds the words just before it in the task ("the password"), or the field that the user was asked about.
+    ``source`` says who said it. Of the task's values ``kind`` is how it was recognised, and ``cue`` the words just
+    before it ("the password"). Of the user's answers ``kind`` is what was asked for, and ``cue`` the field's name.
     """
 
     text: str

@@ -200,9 +200,12 @@ def test_gaps_are_fields_that_the_task_demands_and_names_no_value_for(task: str,
 
 def test_an_answer_fills_its_own_gap_and_no_other() -> None:
     task = "Enter the username and the password and press login."
-    values = [*values_in(task), Value("ada", "user", "answer", "Username")]
+    values = [*values_in(task), Value("ada", "user", "Username", "Username")]
     assert [gap.field for gap in gaps(task, LOGIN, values)] == ["Password"]
-    assert next(c.words for c in candidates_of(LOGIN, task, values) if c.words.startswith("type")) == 'type "ada" into textbox "Username"'
+    assert (
+        next(c.words for c in candidates_of(LOGIN, task, values) if c.words.startswith("type"))
+        == 'type "ada" into textbox "Username"'
+    )
 
 
 def test_a_choice_is_asked_with_the_choices_of_the_page() -> None:
