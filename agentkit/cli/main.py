@@ -75,6 +75,8 @@ def top(
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Bars of libraries that load weights would stand between the lines of a run.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except KeyboardInterrupt:
