@@ -13,6 +13,7 @@ from agentkit.models import Model, Sampling, ToolSpec
 from .decision import ANSWER, ASK, Choices, Decision
 
 SAMPLING = Sampling(max_tokens=1024)
+SHORT = 160
 
 
 class SchemaDialect:
@@ -43,7 +44,8 @@ def decision_schema(choices: Choices) -> dict[str, Any]:
         _object(tool={"const": tool.name}, arguments=_hoisted(tool.parameters, tool.name, definitions))
         for tool in (() if choices.insist else choices.tools)
     ]
-    output = {"type": "string", "minLength": 1}
+    # A model that has to be held to an answer does not end it by itself either.
+    output = {"type": "string", "minLength": 1, **({"maxLength": SHORT} if choices.insist else {})}
     if choices.output is not None:
         output = _hoisted(choices.output.schema, ANSWER, definitions)
     options.append(_object(answer=output))
