@@ -32,6 +32,7 @@ class Batch:
     positions: Tensor  # int64 [B, QUESTION_TOKENS]
     labels: Tensor  # int64 [B, QUESTION_TOKENS]; the next token of an answer, else IGNORE
     bins: Tensor  # float32 [B, QUESTION_TOKENS]; where the label is a location: its exact place, in bins
+    aims: Tensor  # bool [B, QUESTION_TOKENS, 64]; the cells that an answer's word rests on
     cells: dict[str, Tensor]  # int64 [B, 64] each
     places: Tensor  # float32 [B, 64, 8]; object ltrb and host ltrb in bins, negative where there is none
 
@@ -90,6 +91,18 @@ def _paint_object(cells: dict[str, NDArray[np.int64]], places: NDArray[np.float3
     places[where, :4] = np.array(thing.box) * BINS / CROP
 
 
+def covered_cells(box: Box) -> NDArray[np.bool_]:
+    """Which of the 64 cells a box covers by their middle, and the one with its own middle."""
+    middle = (np.arange(GRID) + 0.5) * CELL
+    rows = (middle > box[1]) & (middle < box[3])
+    columns = (middle > box[0]) & (middle < box[2])
+    where = rows[:, None] & columns[None, :]
+    where[
+        min(GRID - 1, int((box[1] + box[3]) / 2 / CELL)), min(GRID - 1, int((box[0] + box[2]) / 2 / CELL))
+    ] = True
+    return where.ravel()
+
+
 class Packer:
     """Writes the questions about one picture into one row; each later sees the picture and itself only."""
 
@@ -98,11 +111,14 @@ class Packer:
         self.ask, self.reply = token_id(tokenizer, "<q>"), token_id(tokenizer, "<a>")
         self.end = token_id(tokenizer, "</s>")
 
-    def pack(self, questions: list[Question]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """[4, QUESTION_TOKENS] of tokens, segments, positions, labels, and the bins [QUESTION_TOKENS]."""
+    def pack(
+        self, questions: list[Question]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """[4, QUESTION_TOKENS] of tokens, segments, positions, labels; bins; aims (see Batch)."""
         rows = np.zeros((4, QUESTION_TOKENS), np.int64)
         rows[3] = IGNORE
         bins = np.full(QUESTION_TOKENS, -1.0, np.float32)
+        aims = np.zeros((QUESTION_TOKENS, IMAGE_TOKENS), bool)
         at = 0
         encode = self.tokenizer.backend_tokenizer.encode
         for number, question in enumerate(questions, 1):
@@ -117,10 +133,12 @@ class Packer:
             rows[2, at : at + size] = IMAGE_TOKENS + np.arange(size)
             first = at + len(prompt) - 1
             rows[3, first : at + size] = tokens[len(prompt) :]
+            for box in question.about:
+                aims[first : at + size - 1] |= covered_cells(box)
             if question.box is not None:
                 bins[first : first + 4] = np.clip(np.array(question.box) * BINS / CROP, 0, BINS - 0.01)
             at += size
-        return rows, bins
+        return rows, bins, aims
 
 
 class Batches:
@@ -132,15 +150,16 @@ class Batches:
 
     def batch(self, number: int) -> Batch:
         """Batch `number`: scenes of the seeds FIRST_TRAINING_SEED + number * size and on."""
-        images, rows, bins, cells, places = [], [], [], [], []
+        images, rows, bins, aims, cells, places = [], [], [], [], [], []
         for index in range(self.size):
             rng = np.random.default_rng(FIRST_TRAINING_SEED + number * self.size + index)
             scene = crop_scene(rng)
-            row, where = self.packer.pack(ask(scene, rng, 12))
+            row, where, aim = self.packer.pack(ask(scene, rng, 12))
             classes, boxes = dense_targets(scene)
             images.append(np.asarray(scene.image).transpose(2, 0, 1))
             rows.append(row)
             bins.append(where)
+            aims.append(aim)
             cells.append(classes)
             places.append(boxes)
         packed = torch.from_numpy(np.stack(rows))
@@ -151,6 +170,7 @@ class Batches:
             packed[:, 2],
             packed[:, 3],
             torch.from_numpy(np.stack(bins)),
+            torch.from_numpy(np.stack(aims)),
             {k: torch.from_numpy(np.stack([c[k] for c in cells])) for k in cells[0]},
             torch.from_numpy(np.stack(places)),
         )

@@ -54,13 +54,15 @@ THINGS = ("object", "thing")
 class Question:
     """One question. `box` (ltrb, pixels of the crop) is set where the answer is a place, else None.
 
-    `answer` is the text to say; for a place it is empty, and the box says it.
+    `answer` is the text to say; for a place it is empty, and the box says it. `about` are the boxes of
+    the visible things that the answer rests on (none where there is nothing to see).
     """
 
     skill: str
     text: str
     answer: str
     box: Box | None = None
+    about: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Asker:
         text = _pick(self.rng, PRESENCE).format(o=phrase)
         if phrase.shape is None and self.rng.random() < 0.5:
             text = f"is there anything {phrase.colour}?"
-        return Question("presence", _article(text), "yes" if found else "no")
+        return Question("presence", _article(text), "yes" if found else "no", about=_boxes(found))
 
     def attribute(self) -> Question | None:
         thing = self.maybe_some(0.8)
@@ -150,7 +152,7 @@ class Asker:
         answer = NOT_VISIBLE
         if found:
             answer = found[0].colour if ask_colour else found[0].shape
-        return Question("attribute", text, answer)
+        return Question("attribute", text, answer, about=_boxes(found))
 
     def glyph(self) -> Question | None:
         bearers = [o for o in self.visible if o.shape in GLYPH_SHAPES and o.glyph_seen is not None]
@@ -174,7 +176,7 @@ class Asker:
                 kind = "letter" if found[0].glyph in LETTERS else "digit"
         if self.rng.random() < 0.3 or kind == "sign":
             kind = _pick(self.rng, ("letter", "digit", "sign")) if kind == "sign" else "sign"
-        return Question("glyph", _pick(self.rng, GLYPH).format(k=kind, o=phrase), answer)
+        return Question("glyph", _pick(self.rng, GLYPH).format(k=kind, o=phrase), answer, about=_boxes(found))
 
     def location(self) -> Question | None:
         phrase = self.phrase(self.maybe_some(0.75))
@@ -182,7 +184,9 @@ class Asker:
         if found is None or len(found) > 1:
             return None
         text = _pick(self.rng, LOCATION).format(o=phrase)
-        return Question("location", text, "" if found else NOT_VISIBLE, found[0].box if found else None)
+        if not found:
+            return Question("location", text, NOT_VISIBLE)
+        return Question("location", text, "", found[0].box, _boxes(found))
 
     def relation(self) -> Question | None:
         first, second = self.maybe_some(0.88), self.maybe_some(0.88)
@@ -201,9 +205,11 @@ class Asker:
         else:
             text = _pick(self.rng, RELATION).format(a=a, b=b, r=_pick(self.rng, SIDES[side]))
         if not found_a or not found_b:
-            return Question("relation", text, NOT_VISIBLE)
+            return Question("relation", text, NOT_VISIBLE, about=_boxes(found_a + found_b))
         answer = _side(found_a[0], found_b[0]) if relative else _holds(side, found_a[0], found_b[0])
-        return None if answer is None else Question("relation", text, answer)
+        if answer is None:
+            return None
+        return Question("relation", text, answer, about=_boxes(found_a + found_b))
 
     def counting(self) -> Question | None:
         phrase = self.phrase(self.maybe_some(0.9))
@@ -213,7 +219,7 @@ class Asker:
         if len(found) < 2 and self.rng.random() < 0.6:
             return None  # nought and one would crowd out the rest
         text = _pick(self.rng, COUNTING).format(o=phrase.plural())
-        return Question("counting", text, str(len(found)))
+        return Question("counting", text, str(len(found)), about=_boxes(found))
 
     def context(self) -> Question | None:
         if not self.scene.hosts and self.rng.random() < 0.6:
@@ -229,7 +235,13 @@ class Asker:
             return None
         seen = [h for h in hosts if h.seen]
         text = _article(_pick(self.rng, CONTEXT).format(o=phrase))
-        return Question("context", text, "" if seen else NOT_VISIBLE, seen[0].box if seen else None)
+        if not seen:
+            return Question("context", text, NOT_VISIBLE)
+        return Question("context", text, "", seen[0].box, (seen[0].box,))
+
+
+def _boxes(things: list[SceneObject]) -> tuple[Box, ...]:
+    return tuple(t.box for t in things)
 
 
 def _article(text: str) -> str:
