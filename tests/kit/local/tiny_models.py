@@ -43,7 +43,16 @@ TEXT = {
     "pad_token_id": 3,
 }
 # The last two have layers that see a window of tokens only, shorter than the tests' prompts.
-TEXT_KINDS = ("llama", "qwen2", "mistral", "gemma", "qwen3", "mistral windowed", "gemma3_text windowed")
+TEXT_KINDS = (
+    "llama",
+    "qwen2",
+    "mistral",
+    "gemma",
+    "qwen3",
+    "smollm3",
+    "mistral windowed",
+    "gemma3_text windowed",
+)
 WINDOW = {"sliding_window": 16}
 PICTURE_KINDS = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "smolvlm", "idefics3", "internvl")
 
