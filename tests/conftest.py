@@ -1,7 +1,8 @@
-"""Settings of all tests."""
+"""What holds for every test: one torch thread, so that tests beside a browser do not slow each other down."""
 
-from hypothesis import settings
+from __future__ import annotations
 
-# No test depends on how fast the machine is.
-settings.register_profile("agentkit", deadline=None, max_examples=50)
-settings.load_profile("agentkit")
+import os
+
+os.environ.setdefault("AGENTKIT_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
