@@ -31,7 +31,7 @@ class ImageError(UsageError):
     """A picture that can't be read: corrupt, truncated, not an image, or over the pixel limit."""
 
 
-class MissingExtra(UsageError):
+class MissingExtra(UsageError):  # noqa: N818 - the name says what to do
     """A library that an optional extra brings is not installed."""
 
     def __init__(self, library: str, extra: str) -> None:
@@ -40,7 +40,7 @@ class MissingExtra(UsageError):
         self.extra = extra
 
 
-class UnsupportedCapability(UsageError):
+class UnsupportedCapability(UsageError):  # noqa: N818 - the name says what is wrong
     """A model was asked for something that it can't do; the message names models or settings that can."""
 
 

@@ -20,7 +20,7 @@ from agentkit.runtime.run import Run
 ROUNDS = 3
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """The process is about to die: nothing may be written any more."""
 
 
@@ -90,7 +90,7 @@ async def test_a_resumed_run_goes_on_in_the_script(tmp_path: Path) -> None:
         def listen(event: object) -> None:
             left[0] -= isinstance(event, (ModelCalled, NodeStarted))
             if left[0] == 0:
-                raise Broken
+                raise BrokenError
 
         return listen
 
@@ -100,7 +100,7 @@ async def test_a_resumed_run_goes_on_in_the_script(tmp_path: Path) -> None:
         agent.listeners.append(break_at(moment))
         try:
             await agent.arun("talk", out=folder)
-        except Broken:
+        except BrokenError:
             pass
         else:
             raise AssertionError("the run was to be broken off")
@@ -112,7 +112,9 @@ async def test_a_resumed_run_goes_on_in_the_script(tmp_path: Path) -> None:
 async def test_budgets_count_calls_and_tokens(tmp_path: Path) -> None:
     result = await Talker(decide=script(tmp_path), budget=BudgetLimits(calls=3)).arun("x", out=tmp_path / "c")
     assert (result.status, result.answer, result.usage.calls) == ("budget", "onea", 3)
-    result = await Talker(decide=script(tmp_path), budget=BudgetLimits(tokens=1)).arun("x", out=tmp_path / "t")
+    result = await Talker(decide=script(tmp_path), budget=BudgetLimits(tokens=1)).arun(
+        "x", out=tmp_path / "t"
+    )
     assert (result.status, result.usage.calls) == ("budget", 1)
 
 
