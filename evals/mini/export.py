@@ -21,6 +21,7 @@ from ..scenes.vocabulary import COLOURS, DIGITS, HOST_OF, HOSTS, LETTERS, SHAPES
 from .data import FIRST_TRAINING_SEED
 from .model import build_model
 from .tokenizer import BINS, CHAT_TEMPLATE, build_tokenizer
+from .train import Recipe
 
 
 def build_processor() -> LlavaProcessor:
@@ -55,7 +56,7 @@ def load_state(state: Path) -> tuple[LlavaForConditionalGeneration, int]:
     return model.eval(), int(saved["step"])
 
 
-def card(step: int, batch: int) -> dict[str, Any]:
+def card(step: int) -> dict[str, Any]:
     """What a caller needs to know to ask `mini` and to read its answers."""
     return {
         "name": "mini",
@@ -95,15 +96,18 @@ def card(step: int, batch: int) -> dict[str, Any]:
         },
         "trained": {
             "steps": step,
-            "images": step * batch,
+            "images": step * Recipe.batch,
             "first_seed": FIRST_TRAINING_SEED,
             "date": datetime.now(UTC).date().isoformat(),
         },
     }
 
 
-def export(state: Path, folder: Path, batch: int = 24) -> None:
-    """Writes model (float16), processor and card into `folder`; keeps the card's measured numbers out."""
+def export(state: Path, folder: Path, earlier: int = 0) -> None:
+    """Writes model (float16), processor and card into `folder`; leaves the measured numbers to `evaluate`.
+
+    `earlier` adds the steps of runs that this one started from, for the card.
+    """
     model, step = load_state(state)
     folder.mkdir(parents=True, exist_ok=True)
     model.generation_config.max_new_tokens = 8
@@ -111,15 +115,16 @@ def export(state: Path, folder: Path, batch: int = 24) -> None:
     model.half().save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)
     build_processor().save_pretrained(folder)
-    (folder / "card.json").write_text(json.dumps(card(step, batch), indent=1) + "\n")
+    (folder / "card.json").write_text(json.dumps(card(step + earlier), indent=1) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="the --out folder of the training")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--earlier", type=int, default=0, help="steps of earlier runs, for the card")
     arguments = parser.parse_args()
-    export(arguments.state, arguments.out)
+    export(arguments.state, arguments.out, arguments.earlier)
 
 
 if __name__ == "__main__":

@@ -268,12 +268,12 @@ def _holds(side: str, a: SceneObject, b: SceneObject) -> str | None:
 
 
 DEFAULT_MIX = {
-    "presence": 0.24,
-    "attribute": 0.12,
-    "glyph": 0.12,
-    "location": 0.16,
-    "relation": 0.24,
-    "counting": 0.12,
+    "presence": 0.16,
+    "attribute": 0.1,
+    "glyph": 0.11,
+    "location": 0.14,
+    "relation": 0.5,
+    "counting": 0.18,
     "context": 0.1,
 }
 
