@@ -30,7 +30,7 @@ from .missing import Gap, gaps
 from .offer import REPEATS, Offer, done_step, offered, repeated
 from .order import sends
 from .page import load_snapshot, page_text
-from .prompt import View
+from .prompt import View, with_answers
 from .rank import Ranking
 from .state import WebState, first_state
 from .values import Value, values_in
@@ -159,7 +159,8 @@ class WebAgent(GraphAgent):
             {"observation": step["page"], "action": step["words"]} for step in history if step["changed"]
         ]
         site = urlsplit(page.get("url", "")).netloc
-        output = {"site": site, "family": state.get("family") or site, "steps": steps}
+        task = with_answers(state.get("task", ""), [Value(**item) for item in state.get("answers", ())])
+        output = {"task": task, "site": site, "family": state.get("family") or site, "steps": steps}
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
     # ---- the graph ----

@@ -32,13 +32,18 @@ class View:
     @property
     def instruction(self) -> str:
         """The task with the user's answers."""
-        said = [f"{value.kind}: {value.text}" for value in self.values if value.source == "user"]
-        return self.task if not said else f"{self.task} ({'; '.join(said)})"
+        return with_answers(self.task, self.values)
 
     @property
     def page(self) -> str:
         """The page in words, without ids."""
         return page_text(self.snapshot, self.instruction)
+
+
+def with_answers(task: str, values: Sequence[Value]) -> str:
+    """Return a task with what the user said in answer to questions about it."""
+    said = [f"{value.kind}: {value.text}" for value in values if value.source == "user"]
+    return task if not said else f"{task} ({'; '.join(said)})"
 
 
 def ranking_prompt(view: View, *, task: str | None = None) -> list[Message]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentkit.agents.web import WebAgent
+from agentkit.contracts.runfile import BudgetLimits
 from agentkit.errors import UsageError
 from agentkit.runtime.ask import Callback
 
@@ -70,6 +71,8 @@ async def test_a_missing_value_is_asked_for_once_and_used(site, browser) -> None
     result = await web.arun('Enter the name "Ada" and the city, then register.', url=site.url)
     assert result.status == "done"
     assert [question.missing for question in asked] == ["City"]
+    # What is remembered holds the answer, so that it makes sense as an exemplar.
+    assert result.output["task"].endswith("(City: Paris)")
     assert site.received == [{"name": "Ada", "city": "Paris"}]
 
 
@@ -124,3 +127,29 @@ async def test_a_page_that_is_not_there_fails_with_its_reason(browser) -> None:
     result = await agent(browser).arun(TASK, url="http://127.0.0.1:9/")
     assert result.status == "failed"
     assert result.error
+
+
+async def test_the_graph_works_as_a_part_of_another(site, browser) -> None:
+    web = agent(browser, approve="auto")
+    config = {"configurable": {"thread_id": "outer"}}
+    final = await web.graph.ainvoke({"task": TASK, "url": site.url}, config)
+    assert final["answer"] == "Thank you"
+    assert len(site.received) == 1
+    await web.aclose()
+
+
+async def test_a_run_can_be_stopped_and_goes_on(site, browser) -> None:
+    web = agent(browser, approve="auto")
+    web.hooks.append(lambda node, update: web.stop() if node == "act" else None)
+    result = await web.arun(TASK, url=site.url)
+    assert result.error == "stopped"
+    web.hooks.clear()
+    assert (await web.aresume(result)).status == "done"
+    assert site.received == [{"name": "Ada", "city": "Paris"}]
+
+
+async def test_a_spent_budget_is_a_result_with_what_was_done(site, browser) -> None:
+    result = await agent(browser, approve="auto", budget=BudgetLimits(steps=2)).arun(TASK, url=site.url)
+    assert result.status == "budget"
+    assert [step["action"] for step in result.output["steps"]] == list(REGISTER[:2])
+    assert site.received == []
