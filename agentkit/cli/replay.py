@@ -19,11 +19,11 @@ def replay(
     *,
     flags: Flags,
 ) -> None:
-    """Repeat a run offline, and check that every action, question and answer is the same."""
+    """Repeat a run offline, and check that it decides the same; exit code 0 if so, else 5."""
     from ..runs.folder import RunFolder
-    from .running import finish
+    from .running import show_result
     from .script import KIND
-    from .terminal import counted, note
+    from .terminal import counted, note, print_json
 
     folder = RunFolder.open(run)
     if folder.info.agent == KIND:
@@ -34,7 +34,8 @@ def replay(
     else:
         result, count = _repeat(folder, flags)
     note(f"the same {counted(count, 'decision')}", "green")
-    finish(result, flags)
+    # The same decisions are what was wanted, however the run ended.
+    print_json(result) if flags.json else show_result(result)
 
 
 def _repeat(folder: RunFolder, flags: Flags) -> tuple[Result, int]:

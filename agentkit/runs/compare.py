@@ -72,20 +72,19 @@ def difference(
 ) -> str | None:
     """Return the first difference in words, None when there is none.
 
-    ``diverged`` is how the replay ended when the recording had no more to give, which is right for a run that
-    was cut short.
+    ``diverged`` is how the replay ended when the recording had no more to give, which is right for a run that was
+    cut short, or ended by a call that failed: only replies are recorded.
     """
     for number, (then, again) in enumerate(zip(before, now, strict=False), start=1):
         if then != again:
             return f"decision {number} was {then}, the replay's is {again}"
     if len(now) > len(before):
         return f"the replay has a further decision: {now[len(before)]}"
-    unfinished = recorded is None or recorded.status == "budget" or recorded.error in CUT_SHORT
     if diverged is not None:
-        return None if unfinished else diverged.message
+        return None if recorded is None or recorded.status in ("budget", "failed") else diverged.message
     if len(now) < len(before):
         return f"the replay lacks decision {len(now) + 1}: {before[len(now)]}"
-    if recorded is None or replayed is None or unfinished:
+    if recorded is None or replayed is None or recorded.status == "budget" or recorded.error in CUT_SHORT:
         return None
     if (recorded.status, recorded.answer) != (replayed.status, replayed.answer):
         return f"the run ended {_end(recorded)}, the replay {_end(replayed)}"

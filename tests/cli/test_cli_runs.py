@@ -150,6 +150,15 @@ def test_a_replay_gives_the_same_decisions(cli):
     assert "the same 6 decisions" in same.err
 
 
+def test_a_replay_of_an_unfinished_run_is_fine_too(cli):
+    start(cli, "--out", "paused")
+    start(cli, "--out", "spent", "--max-steps", 2)
+    start(cli, "--out", "failed", task="fail")
+    for run, status in (("paused", "needs_input"), ("spent", "budget"), ("failed", "failed")):
+        same = cli("replay", run, "--json")
+        assert (same.code, same.json["status"]) == (0, status)
+
+
 def test_a_replay_that_differs_names_the_first_difference(cli):
     start(cli, "--out", "r")
     cli("resume", "r", "--answer", "Ann")

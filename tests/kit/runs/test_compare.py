@@ -85,6 +85,8 @@ DONE, CUT = Result(status="done", answer="x"), Result(status="failed", error="in
         ),
         (DONE, A, None, A, ReplayError("no such call"), "no such call"),
         (CUT, A, None, A, ReplayError("no such call"), None),
+        (Result(status="failed", error="no model"), A, None, A, ReplayError("no such call"), None),
+        (Result(status="failed", error="no model"), A, DONE, A, None, "ended failed, the replay done"),
         (CUT, A, None, B, ReplayError("no such call"), "decision 1"),
         (None, A + B, None, A, ReplayError("no such call"), None),
     ],
