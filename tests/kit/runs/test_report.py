@@ -257,3 +257,10 @@ async def test_filters_folds_and_large_pictures(page, tmp_path):
     assert await page.locator("dialog svg").is_visible()
     await page.locator("dialog").click()
     assert not await page.locator("dialog").is_visible()
+
+
+def test_pieces_of_an_answer_are_one_entry():
+    pieces = [ev.Said(text=text, span="1:answer", time=n) for n, text in enumerate(("Good ", "morning", "."))]
+    (span,) = timeline([ev.NodeStarted(node="answer", step=1, span="1:answer"), *pieces], 0)
+    (entry,) = span.items
+    assert entry.event.text == "Good morning."
