@@ -265,6 +265,7 @@ async def test_a_model_that_knows_language_answers_from_crops_and_places(tmp_pat
         {"text": "It is at [100, 100, 200, 200]."},
         YES,
         {"text": "[250, 250, 750, 750]"},
+        {"text": "[250, 250, 750, 750]"},
         {"text": "red"},
     )
     agent = VisualSearchAgent(model)
@@ -310,6 +311,7 @@ async def test_whatever_box_a_model_names_stays_in_the_picture(tmp_path: Path, b
         YES,
         {"text": box},
         YES,
+        {"text": box},
         {"text": box},
         {"text": "grey"},
     )
