@@ -5,5 +5,8 @@ Each is ``module:function``, a function of ``(settings, out)`` that returns an `
 
 from __future__ import annotations
 
-EVALS: dict[str, str] = {"search": "agentkit.evals.search:evaluate"}
+EVALS: dict[str, str] = {
+    "miniwob": "agentkit.evals.miniwob.runner:evaluate",
+    "search": "agentkit.evals.search:evaluate",
+}
 BENCHES: dict[str, str] = {}

@@ -70,6 +70,8 @@ async def run(
             )
             for task, seed in wanted:
                 row = await _row(agent, server, task, seed)
+                # Without a place for rows there is none for runs either.
+                row["run"] = row["run"] if out is not None else None
                 known.append(row)
                 if out is not None:
                     with out.open("a", encoding="utf-8") as file:

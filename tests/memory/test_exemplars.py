@@ -10,6 +10,7 @@ import pytest
 from agentkit.contracts.result import Result
 from agentkit.contracts.run import RunInfo
 from agentkit.errors import RunError, UsageError
+from agentkit.evals.miniwob.tasks import UNDEMONSTRATED
 from agentkit.memory import Exemplar, ExemplarMemory, Step, remember_run, shipped
 from agentkit.memory.exemplar import Match
 from agentkit.memory.exemplars import default_folder, vote
@@ -175,4 +176,10 @@ def test_a_run_without_a_good_trajectory_is_not_remembered(tmp_path, status, out
 
 
 def test_what_ships_can_be_read() -> None:
-    assert all(item.outcome == "done" and item.steps for item in shipped())
+    found = shipped()
+    assert len({item.family for item in found}) >= 20
+    assert all(item.outcome == "done" and item.steps and item.trust == "untrusted" for item in found)
+
+
+def test_the_tasks_that_are_never_demonstrated_are_not_in_what_ships() -> None:
+    assert not {item.family for item in shipped()} & set(UNDEMONSTRATED)
