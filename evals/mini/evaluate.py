@@ -136,7 +136,9 @@ def ask_windows(reader: Reader, scenes: int, first_seed: int, split: str, temper
             tally.add(f"window {side}: found", yes.margin / temperature > 0)
             box = read_box(place.text)
             scale = CROP / side
-            gold = tuple((v - window[i % 2]) * scale for i, v in enumerate(target.box))
+            left, top, right, bottom = target.box
+            x, y = window[0], window[1]
+            gold = ((left - x) * scale, (top - y) * scale, (right - x) * scale, (bottom - y) * scale)
             tally.add(f"window {side}: placed", box is not None and overlap(box, gold) >= MATCH)
             window = _window(rng, scene.image.size, side, None)
             if overlap(window, target.box) == 0:
