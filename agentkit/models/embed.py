@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import MissingExtra, ModelError, UsageError
+from .quiet import quietly
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,8 +72,9 @@ class SentenceEmbedder:
             except ImportError as error:
                 raise MissingExtra("transformers", "local") from error
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-                model = AutoModel.from_pretrained(self._folder, local_files_only=True)
+                with quietly():
+                    tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+                    model = AutoModel.from_pretrained(self._folder, local_files_only=True)
             except (OSError, ValueError, KeyError) as error:
                 raise ModelError(f"the embedding model of {self._folder} can't be loaded: {error}") from error
             self._loaded = tokenizer, model.eval()

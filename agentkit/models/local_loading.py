@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingExtra, ModelError, UsageError
+from .quiet import quietly
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def load(source: Source, dtype: str = "float32") -> Loaded:
     wanted = getattr(torch, dtype, None)
     if not isinstance(wanted, torch.dtype):
         raise UsageError(f"{dtype!r} is no number type of torch", mend="float32, bfloat16 or float16")
-    with _quiet():
+    with quietly():
         try:
             if source.gguf is not None:
                 return _load_gguf(source, wanted)
@@ -247,25 +248,3 @@ def _no_bar() -> Iterator[None]:
         yield
     finally:
         reading.tqdm = bar
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' progress bars and remarks off the terminal while loading."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging as hf_logging
-
-    bars, levels = (
-        hf_logging.is_progress_bar_enabled(),
-        (hf_logging.get_verbosity(), hub_logging.get_verbosity()),
-    )
-    hf_logging.disable_progress_bar()
-    hf_logging.set_verbosity_error()
-    hub_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        hf_logging.set_verbosity(levels[0])
-        hub_logging.set_verbosity(levels[1])
-        if bars:
-            hf_logging.enable_progress_bar()
