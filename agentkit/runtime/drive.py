@@ -86,8 +86,10 @@ class Driver:
         """Run to the next interrupt or the end; returns whether somebody asked to stop or pause."""
         control = self.agent.control
         # durability="sync": the checkpoint of a step is on disk before the next step begins (kill -9).
+        # The graph declares no context type: agents hand over their own kinds of context.
+        context: Any = self.context
         updates = graph.astream(
-            command, self.config, context=self.context, stream_mode="updates", durability="sync"
+            command, self.config, context=context, stream_mode="updates", durability="sync"
         )
         try:
             async with asyncio.timeout(self._seconds_left()), aclosing(updates) as steps:  # type: ignore[type-var]
