@@ -37,3 +37,11 @@ def average(values: Sequence[float], *, seed: int = 0, resamples: int = 2000) ->
 def paired_difference(after: Sequence[float], before: Sequence[float], *, seed: int = 0) -> Metric:
     """Return the mean of ``after - before`` over the same items, with its interval."""
     return average([a - b for a, b in zip(after, before, strict=True)], seed=seed)
+
+
+def median(values: Sequence[float], *, seed: int = 0, resamples: int = 2000) -> Metric:
+    """Return a median (as ``mean``) with its bootstrap percentile interval: for times, whose tails are long."""
+    sample = np.asarray(values, dtype=float)
+    picks = np.random.default_rng(seed).integers(0, len(sample), (resamples, len(sample)))
+    low, high = np.percentile(np.median(sample[picks], axis=1), [2.5, 97.5])
+    return Metric(mean=float(np.median(sample)), low=float(low), high=float(high), n=len(sample))

@@ -6,7 +6,8 @@ Each is ``module:function``, a function of ``(settings, out)`` that returns an `
 from __future__ import annotations
 
 EVALS: dict[str, str] = {
+    "attention": "agentkit.evals.attention.choice:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",
     "search": "agentkit.evals.search:evaluate",
 }
-BENCHES: dict[str, str] = {}
+BENCHES: dict[str, str] = {"attention": "agentkit.evals.attention.cost:bench"}

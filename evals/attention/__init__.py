@@ -1,0 +1,1 @@
+"""What attention reallocation does to small models, and what it costs."""
