@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from ...tools.browser import Element, Snapshot
-from .candidates import Candidate
+from .candidates import Candidate, speaks_of
 from .values import STOP
 
 SENDS = frozenset({"button"})
@@ -56,10 +56,11 @@ def _to_type(candidate: Candidate, element: Element, snapshot: Snapshot, task: s
     value = candidate.value
     if value is None or element.value or not (value.source == "user" or ENTERS.search(task)):
         return False
-    sure = value.source == "user" or value.kind in ("quoted", "date", "time", "email")
+    # A password goes into its field and into the one that repeats it, though the first holds it already.
+    if value.source == "user" or speaks_of(value, element):
+        return True
     held = {other.value for other in snapshot.elements}
-    # The same text in two fields (a password and its repetition) is the model's to decide.
-    return sure and value.text not in held and "*" * len(value.text) not in held
+    return value.kind in ("quoted", "date", "time", "email") and value.text not in held
 
 
 def named(name: str, task: str) -> bool:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 
 from agentkit.agents.web import WebAgent
 from agentkit.contracts.runfile import BudgetLimits
 from agentkit.errors import UsageError
 from agentkit.runtime.ask import Callback
+from tests.results import output_of, question_of, run_of
 
 from .chooser import REGISTER, TASK, Chooser
 
@@ -28,13 +30,13 @@ async def test_a_form_is_filled_and_sent_once(site, browser) -> None:
     result = await agent(browser, approve="auto").arun(TASK, url=site.url)
     assert (result.status, result.answer, result.steps) == ("done", "Thank you", 3)
     assert site.received == [{"name": "Ada", "city": "Paris"}]
-    assert [step["action"] for step in result.output["steps"]] == list(REGISTER[:3])
+    assert [step["action"] for step in output_of(result)["steps"]] == list(REGISTER[:3])
 
 
 async def test_an_irreversible_action_waits_for_approval(site, browser) -> None:
     result = await agent(browser).arun(TASK, url=site.url)
     assert result.status == "needs_input"
-    assert 'click button "Register"' in result.question.text
+    assert 'click button "Register"' in question_of(result).text
     assert site.received == []
     result = await agent(browser).aresume(result, "yes")
     assert result.status == "done"
@@ -72,7 +74,7 @@ async def test_a_missing_value_is_asked_for_once_and_used(site, browser) -> None
     assert result.status == "done"
     assert [question.missing for question in asked] == ["City"]
     # What is remembered holds the answer, so that it makes sense as an exemplar.
-    assert result.output["task"].endswith("(City: Paris)")
+    assert output_of(result)["task"].endswith("(City: Paris)")
     assert site.received == [{"name": "Ada", "city": "Paris"}]
 
 
@@ -80,7 +82,7 @@ async def test_sending_a_form_with_a_gap_asks_first(site, browser) -> None:
     result = await agent(browser, 'click button "Register"', approve="auto").arun(
         'Enter the name "Ada" and the city, then register.', url=site.url
     )
-    assert (result.status, result.question.missing) == ("needs_input", "City")
+    assert (result.status, question_of(result).missing) == ("needs_input", "City")
     assert site.received == []
 
 
@@ -93,7 +95,7 @@ async def test_a_clear_task_is_never_asked_about(site, browser) -> None:
 
 async def test_a_replay_needs_neither_browser_nor_model(site, browser) -> None:
     result = await agent(browser, approve="auto").arun(TASK, url=site.url)
-    again = await WebAgent(memory="off", approve="auto").areplay(result.run)
+    again = await WebAgent(memory="off", approve="auto").areplay(run_of(result))
     assert again.model_dump(exclude={"usage"}) == result.model_dump(exclude={"usage"})
     assert len(site.received) == 1
 
@@ -110,8 +112,8 @@ async def test_observations_are_in_the_run_with_their_pictures(site, browser) ->
     result = await agent(browser, approve="auto").arun(TASK, url=site.url)
     seen = events(result, "observed")
     assert [event["title"] for event in seen] == ["Registration"] * 3 + ["Thank you"]
-    assert all(list((Path(result.run) / "images").glob(event["image"] + ".*")) for event in seen)
-    kept = (Path(result.run) / "browser.json").stat()
+    assert all(list((Path(run_of(result)) / "images").glob(event["image"] + ".*")) for event in seen)
+    kept = (Path(run_of(result)) / "browser.json").stat()
     assert kept.st_mode & 0o777 == 0o600
 
 
@@ -131,7 +133,7 @@ async def test_a_page_that_is_not_there_fails_with_its_reason(browser) -> None:
 
 async def test_the_graph_works_as_a_part_of_another(site, browser) -> None:
     web = agent(browser, approve="auto")
-    config = {"configurable": {"thread_id": "outer"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "outer"}}
     final = await web.graph.ainvoke({"task": TASK, "url": site.url}, config)
     assert final["answer"] == "Thank you"
     assert len(site.received) == 1
@@ -151,5 +153,5 @@ async def test_a_run_can_be_stopped_and_goes_on(site, browser) -> None:
 async def test_a_spent_budget_is_a_result_with_what_was_done(site, browser) -> None:
     result = await agent(browser, approve="auto", budget=BudgetLimits(steps=2)).arun(TASK, url=site.url)
     assert result.status == "budget"
-    assert [step["action"] for step in result.output["steps"]] == list(REGISTER[:2])
+    assert [step["action"] for step in output_of(result)["steps"]] == list(REGISTER[:2])
     assert site.received == []

@@ -14,6 +14,7 @@ from agentkit.evals.miniwob.play import play, play_on, reward_of
 from agentkit.evals.miniwob.runner import run, summary
 from agentkit.memory import ExemplarMemory
 from agentkit.runtime.ask import Callback
+from tests.results import question_of, run_of
 
 from .chooser import Chooser
 
@@ -39,8 +40,8 @@ async def test_an_episode_ends_by_its_own_rules_and_the_judge_has_the_reward(ser
     played = await play(web, server, "enter-text", 20_001)
     assert (played.result.status, played.success, played.result.steps) == ("done", True, 2)
     # Nothing of the judge's is in what the model was shown or in what the run keeps.
-    assert "reward" not in (Path(played.result.run) / "journal.jsonl").read_text()
-    again = await WebAgent(memory="off").areplay(played.result.run)
+    assert "reward" not in (Path(run_of(played.result)) / "journal.jsonl").read_text()
+    again = await WebAgent(memory="off").areplay(run_of(played.result))
     assert again.model_dump(exclude={"usage"}) == played.result.model_dump(exclude={"usage"})
 
 
@@ -54,7 +55,7 @@ async def test_a_value_cut_from_the_task_is_asked_for(server, browser) -> None:
     )
     cut = text.replace(f'"{value}"', "the text")
     played = await play(web, server, "enter-text", 20_002, task=cut)
-    assert (played.result.status, played.result.question.missing) == ("needs_input", "text")
+    assert (played.result.status, question_of(played.result).missing) == ("needs_input", "text")
     played = await play_on(web, played, value)
     assert (played.result.status, played.success) == ("done", True)
     assert reward_of(web) == 1.0
@@ -80,11 +81,11 @@ async def test_a_remembered_run_is_recalled_for_its_sibling_and_shown(server, br
     value = first.split('"')[1]
     web = WebAgent(Chooser(f'type "{value}" into textbox "tt"', SUBMIT), memory=memory, browser=browser)
     played = await play(web, server, "enter-text", 20_004)
-    kept = web.remember(played.result.run)
+    kept = web.remember(run_of(played.result))
     assert [step.action for step in kept.steps] == [f'type "{value}" into textbox "tt"', SUBMIT]
     sibling = await play(web, server, "enter-text", 20_005)
     events = [
-        json.loads(line) for line in (Path(sibling.result.run) / "events.jsonl").read_text().splitlines()
+        json.loads(line) for line in (Path(run_of(sibling.result)) / "events.jsonl").read_text().splitlines()
     ]
     (recalled,) = [event for event in events if event["kind"] == "recalled"]
     assert recalled["items"][0]["id"] == kept.id

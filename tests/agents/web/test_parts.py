@@ -14,7 +14,7 @@ from agentkit.agents.web.page import load_snapshot, name_of, page_text
 from agentkit.agents.web.prompt import View, ranking_prompt
 from agentkit.agents.web.rank import Ranking
 from agentkit.agents.web.values import Value, typed, values_in
-from agentkit.content import Box
+from agentkit.content import Box, Text
 from agentkit.contracts.script import ScriptLine
 from agentkit.errors import ToolError
 from agentkit.memory import Exemplar, Step
@@ -169,6 +169,18 @@ def test_a_form_is_not_sent_before_it_is_filled() -> None:
     assert 'click button "Login"' in [c.words for c in found]
 
 
+def test_a_repeated_password_is_typed_before_the_form_is_sent() -> None:
+    snapshot = page(
+        element(1, "textbox", "Password", value="**", states=("password",)),
+        element(2, "textbox", "Verify password", states=("password",)),
+        element(3, "button", "Submit"),
+    )
+    task = 'Enter the password "x1" into both text fields and press submit.'
+    found = [c.words for c in sends_last(candidates_of(snapshot, task, values_in(task)), snapshot, task)]
+    assert 'type "x1" into textbox "Verify password"' in found
+    assert 'click button "Submit"' not in found
+
+
 def test_a_quoted_button_is_not_a_value_to_fill_in_first() -> None:
     snapshot = page(element(1, "textbox", "x"), element(2, "button", "Submit"))
     task = 'Click on the "Submit" button.'
@@ -233,8 +245,8 @@ def test_page_text_is_untrusted_and_the_task_is_the_instruction() -> None:
     marks = {(part.label, part.trust) for message in ranking_prompt(view) for part in message.parts}
     assert ("observation", "untrusted") in marks
     assert ("exemplar", "untrusted") in marks
-    instruction = [p.text for m in ranking_prompt(view) for p in m.parts if p.label == "instruction"]
-    assert instruction == [f"Task: {VIEW.task}"]
+    instruction = [p for m in ranking_prompt(view) for p in m.parts if p.label == "instruction"]
+    assert instruction == [Text(f"Task: {VIEW.task}", "instruction", "trusted")]
 
 
 def test_a_long_exemplar_shows_its_beginning_and_its_end() -> None:

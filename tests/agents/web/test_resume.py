@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agentkit.agents.web import WebAgent
+from tests.results import output_of
 
 from .chooser import REGISTER, TASK
 
@@ -115,4 +116,4 @@ async def test_a_killed_run_can_be_replayed_when_it_is_done(site, launcher, tmp_
     assert launcher.run(out=str(out), resume=True)["exit"] == 0
     again = await WebAgent(memory="off", approve="auto").areplay(out)
     assert again.status == "done"
-    assert [step["action"] for step in again.output["steps"]] == list(REGISTER[:3])
+    assert [step["action"] for step in output_of(again)["steps"]] == list(REGISTER[:3])
