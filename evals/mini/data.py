@@ -32,7 +32,7 @@ class Batch:
     positions: Tensor  # int64 [B, QUESTION_TOKENS]
     labels: Tensor  # int64 [B, QUESTION_TOKENS]; the next token of an answer, else IGNORE
     bins: Tensor  # float32 [B, QUESTION_TOKENS]; where the label is a location: its exact place, in bins
-    aims: Tensor  # bool [B, QUESTION_TOKENS, 64]; the cells that an answer's word rests on
+    aims: Tensor  # bool [B, QUESTION_TOKENS, 2, 64]; the cells that a word rests on, for two heads
     cells: dict[str, Tensor]  # int64 [B, 64] each
     places: Tensor  # float32 [B, 64, 8]; object ltrb and host ltrb in bins, negative where there is none
 
@@ -118,7 +118,7 @@ class Packer:
         rows = np.zeros((4, QUESTION_TOKENS), np.int64)
         rows[3] = IGNORE
         bins = np.full(QUESTION_TOKENS, -1.0, np.float32)
-        aims = np.zeros((QUESTION_TOKENS, IMAGE_TOKENS), bool)
+        aims = np.zeros((QUESTION_TOKENS, 2, IMAGE_TOKENS), bool)
         at = 0
         encode = self.tokenizer.backend_tokenizer.encode
         for number, question in enumerate(questions, 1):
@@ -133,12 +133,26 @@ class Packer:
             rows[2, at : at + size] = IMAGE_TOKENS + np.arange(size)
             first = at + len(prompt) - 1
             rows[3, first : at + size] = tokens[len(prompt) :]
-            for box in question.about:
-                aims[first : at + size - 1] |= covered_cells(box)
+            self._aim(aims[at : at + size - 1], question, prompt)
             if question.box is not None:
                 bins[first : first + 4] = np.clip(np.array(question.box) * BINS / CROP, 0, BINS - 0.01)
             at += size
         return rows, bins, aims
+
+    def _aim(self, aims: NDArray[np.bool_], question: Question, prompt: list[int]) -> None:
+        """Sets where the words of one question look: those of the answer, and both names of a relation."""
+        answers = aims[len(prompt) - 1 :]
+        cells = [covered_cells(box) for box in question.about]
+        if not question.phrases:
+            for where in cells:
+                answers |= where
+            return
+        for head, (phrase, where) in enumerate(zip(question.phrases, cells, strict=True)):
+            answers[:, head] = where
+            words = self.tokenizer.backend_tokenizer.encode(phrase).ids
+            starts = range(len(prompt) - len(words))
+            name = next(i for i in starts if prompt[i : i + len(words)] == words) + len(words) - 1
+            aims[name] = where
 
 
 class Batches:

@@ -20,15 +20,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ..scenes import Question, ask, crop_scene, large_scene
 from ..scenes.questions import NOT_VISIBLE
 from ..scenes.scene import CROP, Box
 from ..scenes.vocabulary import COLOURS, SHAPES
-from .reader import Reader
+from .reader import Answer, Reader
 from .tokenizer import BINS
 
 EVALUATION_SEED, TUNING_SEED = 1, 10_000
+BATCH = 8  # pictures at once
 MATCH = 0.5  # intersection over union from which a location counts as right
 
 
@@ -84,29 +86,34 @@ class Tally:
 def ask_scenes(reader: Reader, scenes: int, first_seed: int, split: str) -> Tally:
     """Asks about `scenes` crops. "not visible" golds are their own skill, apart from the seven."""
     tally = Tally()
+    asked: list[tuple[Image.Image, list[Question]]] = []
     for seed in range(first_seed, first_seed + scenes):
         rng = np.random.default_rng(seed)
         scene = crop_scene(rng, split)
-        questions = ask(scene, rng, 12)
-        if not questions:
-            continue
-        for question, answer in zip(
-            questions, reader.answer(scene.image, [q.text for q in questions]), strict=True
-        ):
-            right = is_right(question, answer.text)
-            hidden = question.answer == NOT_VISIBLE
-            tally.add("not visible" if hidden else question.skill, right)
-            if hidden:
-                tally.add(f"not visible: {question.skill}", right)
-            if question.skill == "presence":
-                tally.margins.append(answer.margin)
-                tally.truths.append(question.answer == "yes")
+        asked.append((scene.image, ask(scene, rng, 12)))
+    for start in range(0, scenes, BATCH):
+        batch = [(image, questions) for image, questions in asked[start : start + BATCH] if questions]
+        answers = reader.answer_all([(image, [q.text for q in questions]) for image, questions in batch])
+        for (_, questions), replies in zip(batch, answers, strict=True):
+            for question, reply in zip(questions, replies, strict=True):
+                _count(tally, question, reply)
     return tally
+
+
+def _count(tally: Tally, question: Question, reply: Answer) -> None:
+    right = is_right(question, reply.text)
+    hidden = question.answer == NOT_VISIBLE
+    tally.add("not visible" if hidden else question.skill, right)
+    if hidden:
+        tally.add(f"not visible: {question.skill}", right)
+    if question.skill == "presence":
+        tally.margins.append(reply.margin)
+        tally.truths.append(question.answer == "yes")
 
 
 def empty_margins(reader: Reader, scenes: int, first_seed: int, split: str, objects: int = 8) -> list[float]:
     """Yes-minus-no logits for things asked of pictures that hold nothing but background and clutter."""
-    margins: list[float] = []
+    asked: list[tuple[Image.Image, list[str]]] = []
     for seed in range(first_seed, first_seed + scenes):
         rng = np.random.default_rng(seed)
         scene = crop_scene(rng, split, empty=True)
@@ -114,8 +121,9 @@ def empty_margins(reader: Reader, scenes: int, first_seed: int, split: str, obje
             f"{COLOURS[int(c)]} {SHAPES[int(s)]}"
             for c, s in zip(rng.integers(0, 8, objects), rng.integers(0, 8, objects), strict=True)
         ]
-        margins += [a.margin for a in reader.answer(scene.image, [f"is there a {n}?" for n in names])]
-    return margins
+        asked.append((scene.image, [f"is there a {n}?" for n in names]))
+    batches = [asked[start : start + BATCH] for start in range(0, scenes, BATCH)]
+    return [a.margin for batch in batches for replies in reader.answer_all(batch) for a in replies]
 
 
 def ask_windows(reader: Reader, scenes: int, first_seed: int, split: str, temperature: float) -> Tally:

@@ -30,25 +30,32 @@ class Reader:
         self.tokenizer = tokenizer
         self.yes, self.no = tokenizer.convert_tokens_to_ids(["yes", "no"])
 
-    @torch.no_grad()
     def answer(self, image: Image.Image, questions: list[str]) -> list[Answer]:
         """Answers about one picture of any size."""
-        inputs = self.processor(
-            images=[image], text=["<image><q>" + questions[0] + "<a>"], return_tensors="pt"
-        )
-        features = self.model.get_image_features(inputs["pixel_values"]).pooler_output[0]
+        return self.answer_all([(image, questions)])[0]
+
+    @torch.no_grad()
+    def answer_all(self, asked: list[tuple[Image.Image, list[str]]]) -> list[list[Answer]]:
+        """Answers about several pictures, in one batch."""
+        images = [image for image, _ in asked]
+        pixels = self.processor.image_processor(images=images, return_tensors="pt")["pixel_values"]
+        features = self.model.get_image_features(pixels).pooler_output
         prompts = self.tokenizer(
-            [f"<q>{q}<a>" for q in questions], return_tensors="pt", padding=True, padding_side="left"
+            [f"<q>{q}<a>" for _, questions in asked for q in questions],
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
         )
+        owners = [i for i, (_, questions) in enumerate(asked) for _ in questions]
         words = self.model.get_input_embeddings()(prompts["input_ids"])
-        count, longest = prompts["input_ids"].shape
+        longest = words.shape[1]
         # Padding goes before the picture: a prompt stays one piece.
         rows, masks = [], []
-        for row in range(count):
+        for row, owner in enumerate(owners):
             keep = int(prompts["attention_mask"][row].sum())
             blank = longest - keep
-            rows.append(torch.cat([words[row, :blank], features, words[row, blank:]]))
-            masks.append(torch.cat([torch.zeros(blank), torch.ones(64 + keep)]))
+            rows.append(torch.cat([words[row, :blank], features[owner], words[row, blank:]]))
+            masks.append(torch.cat([torch.zeros(blank), torch.ones(len(features[owner]) + keep)]))
         output = self.model.generate(
             inputs_embeds=torch.stack(rows),
             attention_mask=torch.stack(masks).long(),
@@ -61,4 +68,7 @@ class Reader:
         texts = self.tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
         margins = (first[:, self.yes] - first[:, self.no]).tolist()
         sure = first.softmax(-1).max(-1).values.tolist()
-        return [Answer(t.strip(), m, c) for t, m, c in zip(texts, margins, sure, strict=True)]
+        replies: list[list[Answer]] = [[] for _ in asked]
+        for owner, text, margin, confidence in zip(owners, texts, margins, sure, strict=True):
+            replies[owner].append(Answer(text.strip(), margin, confidence))
+        return replies

@@ -55,7 +55,8 @@ class Question:
     """One question. `box` (ltrb, pixels of the crop) is set where the answer is a place, else None.
 
     `answer` is the text to say; for a place it is empty, and the box says it. `about` are the boxes of
-    the visible things that the answer rests on (none where there is nothing to see).
+    the visible things that the answer rests on (none where there is nothing to see). `phrases` are the
+    words for the two of a relation, in the order of `about`, if both are visible.
     """
 
     skill: str
@@ -63,6 +64,7 @@ class Question:
     answer: str
     box: Box | None = None
     about: tuple[Box, ...] = ()
+    phrases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class Asker:
         answer = _side(found_a[0], found_b[0]) if relative else _holds(side, found_a[0], found_b[0])
         if answer is None:
             return None
-        return Question("relation", text, answer, about=_boxes(found_a + found_b))
+        return Question("relation", text, answer, about=_boxes(found_a + found_b), phrases=(str(a), str(b)))
 
     def counting(self) -> Question | None:
         phrase = self.phrase(self.maybe_some(0.9))
