@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agentkit.contracts.result import Result
+from agentkit.contracts.result import Result, Status
 from agentkit.contracts.run import RunInfo
 from agentkit.errors import RunError, UsageError
 from agentkit.evals.miniwob.tasks import UNDEMONSTRATED
@@ -140,7 +140,7 @@ def test_the_folder_beside_the_runs_is_the_default(tmp_path, monkeypatch) -> Non
     assert default_folder() == tmp_path / "elsewhere"
 
 
-def finished(path, status="done", output=None) -> RunFolder:
+def finished(path, status: Status = "done", output=None) -> RunFolder:
     folder = RunFolder.create(RunInfo(id="r1", agent="web", task="Press OK", created=time.time()), path)
     folder.info.result = Result(status=status, output=output)
     folder.save()
