@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image as Pillow
@@ -19,6 +20,7 @@ from agentkit.contracts.script import ScriptLine
 from agentkit.errors import UsageError
 from agentkit.models import Capabilities, Model, Reply, Request, Scores, VisionCard
 from agentkit.models.script import ScriptModel
+from tests.results import output_of, question_of, run_of
 
 
 def script(*lines: dict, name: str = "decide") -> ScriptModel:
@@ -91,14 +93,14 @@ async def test_a_picture_settles_the_route_and_later_turns_can_look_again(settin
     decide = script(*scores("look", 3))
     agent = ChatAgent(see=see, decide=decide, memory=folder, strategy="direct", settings=settings)
     first = await agent.arun("What colour is it?", images=[red], conversation="one")
-    assert (first.status, first.answer, first.output["route"]) == ("done", "It is red.", "look")
+    assert (first.status, first.answer, output_of(first)["route"]) == ("done", "It is red.", "look")
     assert first.evidence[0].image == red.sha256
     second = await agent.arun("Which colour again?", conversation="one")
-    assert (second.answer, second.output["route"]) == ("Still red.", "look")
+    assert (second.answer, output_of(second)["route"]) == ("Still red.", "look")
     assert second.evidence[0].image == red.sha256
     agent.conversations.delete("one")
     # The run keeps its own copy: it can still be replayed.
-    again = await ChatAgent(memory=folder, strategy="direct", settings=settings).areplay(second.run)
+    again = await ChatAgent(memory=folder, strategy="direct", settings=settings).areplay(run_of(second))
     assert again.answer == "Still red."
 
 
@@ -114,11 +116,13 @@ async def test_schema_models_choose_by_schema(settings, folder):
             return Reply("Yes.", usage=Usage(calls=1))
 
     agent = ChatAgent(decide=Writer(), memory=folder, settings=settings)
-    for number in range(6):
-        result = await agent.arun(f"Tell me about number {number}. " + "More. " * 20, conversation="long")
-        assert result.answer == "Yes."
+    results = [
+        await agent.arun(f"Tell me about number {number}. " + "More. " * 20, conversation="long")
+        for number in range(6)
+    ]
+    assert [result.answer for result in results] == ["Yes."] * 6
     # The past that fits goes with the turn; the turn itself is always whole and last.
-    prompt = events(result, "model_called")[-1]["prompt"]
+    prompt = events(results[-1], "model_called")[-1]["prompt"]
     assert 2 < len(prompt) < 13
     assert prompt[-1]["parts"][0]["text"].startswith("Tell me about number 5.")
 
@@ -126,7 +130,7 @@ async def test_schema_models_choose_by_schema(settings, folder):
 async def test_replay_of_a_turn_changes_nothing(settings, folder):
     model = script(*scores("answer"), {"text": "Hello."})
     result = await ChatAgent(decide=model, memory=folder, settings=settings).arun("Hi", conversation="one")
-    again = await ChatAgent(memory=folder, settings=settings).areplay(result.run)
+    again = await ChatAgent(memory=folder, settings=settings).areplay(run_of(result))
     assert again.answer == "Hello."
     assert len(ChatAgent(memory=folder, settings=settings).conversations.turns("one")) == 1
 
@@ -142,12 +146,13 @@ async def test_bad_input_is_told_before_any_call(settings, folder, tmp_path):
     model = script({"text": "never"})
     agent = ChatAgent(decide=model, memory=folder, settings=settings)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 broken")
-    for arguments in (
+    wrong: list[dict[str, Any]] = [
         {"images": [tmp_path / "broken.jpg"]},
         {"images": [tmp_path / "missing.jpg"]},
         {"conversation": "two\nlines"},
         {"pictures": []},
-    ):
+    ]
+    for arguments in wrong:
         with pytest.raises(UsageError):
             await agent.arun("Hi", **arguments)
     with pytest.raises(UsageError, match="empty"):
@@ -250,19 +255,19 @@ async def test_a_web_turn_asks_for_the_page_and_for_approval(settings, folder, s
     agent = ChatAgent(decide=model, memory=folder, abilities={"browse": web}, settings=settings)
     asked = await agent.arun('Order with the name "Ada".', conversation="shop")
     assert asked.status == "needs_input"
-    assert asked.question.missing == "url"
+    assert question_of(asked).missing == "url"
     asked = await agent.aresume(asked, url)
     assert asked.status == "needs_input"
-    assert "Order now" in asked.question.text
+    assert "Order now" in question_of(asked).text
     assert received == []
     done = await agent.aresume(asked, "yes")
     assert (done.status, received) == ("done", ["name=Ada"])
-    assert done.output["route"] == "browse"
+    assert output_of(done)["route"] == "browse"
     # What was read from a page stays untrusted when it is said again.
     (turn,) = agent.conversations.turns("shop")
     assert turn.messages[1]["parts"][0]["trust"] == "untrusted"
     again = ChatAgent(
         memory=folder, abilities={"browse": WebAgent(memory="off", settings=settings)}, settings=settings
     )
-    assert (await again.areplay(done.run)).answer == done.answer
+    assert (await again.areplay(run_of(done))).answer == done.answer
     assert received == ["name=Ada"]

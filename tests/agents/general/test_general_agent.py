@@ -18,6 +18,7 @@ from agentkit.errors import ToolError, UsageError
 from agentkit.models.script import ScriptModel
 from agentkit.runtime.ask import AnswersFile, Callback
 from agentkit.toolset import Toolset, agent_tool, tool
+from tests.results import question_of, run_of
 
 
 def script(*lines: dict, name: str = "test") -> ScriptModel:
@@ -87,7 +88,7 @@ async def test_calls_of_one_reply_run_in_order_and_outcomes_come_back(settings):
     model = script(calls(("double", {"number": 4}), ("double", {"number": 8})), {"text": "8 and 16"})
     result = await Agent(model, tools=[double], settings=settings).arun("double 4 and 8")
     assert (result.status, result.answer, result.steps) == ("done", "8 and 16", 2)
-    last = json.loads(prompts(result.run)[-1])
+    last = json.loads(prompts(run_of(result))[-1])
     outcomes = [message for message in last if message["role"] == "tool"]
     assert [message["parts"][0]["text"] for message in outcomes] == ["8", "16"]
     assert all(message["parts"][0]["trust"] == "untrusted" for message in outcomes)
@@ -107,14 +108,14 @@ async def test_the_model_sees_what_went_wrong(settings, call, said):
     agent = Agent(script(calls(call), {"text": "sorry"}), tools=[double], may_ask=False, settings=settings)
     result = await agent.arun("go")
     assert result.status == "done"
-    assert said in prompts(result.run)[-1]
+    assert said in prompts(run_of(result))[-1]
 
 
 async def test_schema_style_does_the_same(settings):
     model = script(say(tool="double", arguments={"number": 4}), say(answer="8"))
     result = await Agent(model, tools=[double], style="schema", settings=settings).arun("double 4")
     assert (result.status, result.answer) == ("done", "8")
-    last = json.loads(prompts(result.run)[-1])
+    last = json.loads(prompts(run_of(result))[-1])
     assert [message["role"] for message in last] == ["system", "user", "assistant", "user"]
     assert last[-1]["parts"][-1] == {"text": "8", "label": "observation", "trust": "untrusted"}
 
@@ -143,7 +144,7 @@ async def test_wrong_output_is_repaired_once(settings):
     model = script(calls(("answer", {"total": "many"}), ("double", {"number": 1})), {"text": '{"total": 8}'})
     result = await Agent(model, tools=[double], output=Sum, settings=settings).arun("add")
     assert result.output == {"total": 8}
-    assert "total: Input should be a valid integer" in prompts(result.run)[-1]
+    assert "total: Input should be a valid integer" in prompts(run_of(result))[-1]
 
 
 async def test_wrong_output_twice_fails_with_the_reason(settings):
@@ -177,8 +178,8 @@ async def test_questions_pause_resume_and_replay(settings, style):
     done = await agent.aresume(paused, "the 4")
     assert (done.status, done.answer) == ("done", "8")
     # The answer is the user's word: trusted, an instruction.
-    assert '{"text": "the 4", "label": "instruction", "trust": "trusted"}' in prompts(done.run)[-1]
-    replayed = await Agent(tools=[double], style=style, settings=settings).areplay(done.run)
+    assert '{"text": "the 4", "label": "instruction", "trust": "trusted"}' in prompts(run_of(done))[-1]
+    replayed = await Agent(tools=[double], style=style, settings=settings).areplay(run_of(done))
     assert (replayed.status, replayed.answer) == ("done", "8")
 
 
@@ -197,12 +198,12 @@ async def test_irreversible_calls_need_approval(settings, answer, sent, told):
     agent = Agent(model, tools=[send], settings=settings)
     paused = await agent.arun("send hi")
     assert paused.status == "needs_input"
-    assert 'send(text="hi")' in paused.question.text
+    assert 'send(text="hi")' in question_of(paused).text
     assert SENT == []
     done = await agent.aresume(paused, answer)
     assert done.status == "done"
     assert sent == SENT
-    assert told in prompts(done.run)[-1]
+    assert told in prompts(run_of(done))[-1]
 
 
 @pytest.mark.parametrize(("approve", "sent"), [("auto", ["hi"]), ("deny", [])])
@@ -225,7 +226,7 @@ async def test_values_from_untrusted_text_need_approval(settings):
     agent = Agent(script(made, {"text": "done"}), tools=[page, note], settings=settings)
     paused = await agent.arun("read the page and note what matters")
     assert paused.status == "needs_input"
-    assert "password123" in paused.question.why
+    assert "password123" in (question_of(paused).why or "")
     # The user's own words are theirs, even when a page holds them too.
     agent = Agent(script(made, {"text": "done"}), tools=[page, note], settings=settings)
     assert (await agent.arun("read the page, then note password123")).status == "done"
@@ -240,7 +241,7 @@ async def test_a_stuck_model_is_stopped(settings):
     model = script(*[calls(("double", {"number": 1}))] * 9)
     result = await Agent(model, tools=[double], settings=settings).arun("go")
     assert result.status == "failed"
-    assert "same call" in result.error
+    assert "same call" in (result.error or "")
 
 
 async def test_budgets_end_with_what_is_there(settings):
@@ -268,7 +269,7 @@ async def test_pictures_by_digest(settings):
         {"text": "red"},
     )
     result = await Agent(model, tools=[left_half], settings=settings).arun("look", images=[image])
-    first, second, third = map(json.loads, prompts(result.run))
+    first, second, third = map(json.loads, prompts(run_of(result)))
     assert f"picture {image.sha256[:12]} (40x30)" in first[1]["parts"][1]["text"]
     assert first[1]["parts"][2]["image"] == image.sha256
     assert second[-1]["parts"][1]["box"] == [0, 0, 20, 30]
@@ -326,7 +327,7 @@ async def test_an_agent_as_a_tool_asks_through_the_outer_one(settings):
     assert done.usage.calls == 5
     assert folders(settings) == 1
     again = Agent(tools=[agent_tool(Agent(tools=[double], settings=settings), "doubler", "Doubles numbers.")])
-    assert (await again.areplay(done.run)).answer == "it is 8"
+    assert (await again.areplay(run_of(done))).answer == "it is 8"
 
 
 async def test_an_agent_as_a_tool_by_hand_makes_its_own_run(settings):
@@ -374,7 +375,7 @@ async def test_a_budget_of_calls_goes_on_after_a_pause(settings):
     agent = Agent(model, tools=Toolset([double]).budget(2), settings=settings)
     done = await agent.aresume(paused, "yes")
     assert done.status == "done"
-    outcomes = [m["parts"][0]["text"] for m in json.loads(prompts(done.run)[-1]) if m["role"] == "tool"]
+    outcomes = [m["parts"][0]["text"] for m in json.loads(prompts(run_of(done))[-1]) if m["role"] == "tool"]
     assert outcomes[0] == "2"
     assert outcomes[2] == "4"
     assert "used up" in outcomes[3]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.store.memory import InMemoryStore
@@ -19,6 +20,7 @@ from agentkit.contracts.script import ScriptLine
 from agentkit.models.script import ScriptModel
 from agentkit.runtime.inner import as_node
 from agentkit.toolset import ToolContext, agent_tool, tool
+from tests.results import run_of
 
 
 def script(*lines: dict, name: str = "test") -> ScriptModel:
@@ -69,7 +71,7 @@ async def test_the_graph_is_a_node_of_another_graph_with_its_checkpointer(settin
     graph.add_edge("agent", "after")
     graph.add_edge("after", END)
     compiled = graph.compile(checkpointer=InMemorySaver())
-    config = {"configurable": {"thread_id": "one"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "one"}}
     stopped = await compiled.ainvoke({}, config)
     assert stopped["__interrupt__"][0].value["text"] == "Which?"
     assert DONE == []
@@ -127,9 +129,12 @@ async def test_a_callers_checkpointer_and_store_are_used(settings):
     agent = Agent(model, tools=[recall], settings=settings, checkpointer=saver, store=store)
     result = await agent.arun("what do I drink?")
     assert result.answer == "tea"
-    assert not (Path(result.run) / "checkpoint.sqlite").exists()
-    assert saver.get({"configurable": {"thread_id": Path(result.run).name.rpartition("-")[2]}}) is not None
-    assert store.get(("notes",), "seen").value == {"key": "drink"}
+    run = Path(run_of(result))
+    assert not (run / "checkpoint.sqlite").exists()
+    assert saver.get({"configurable": {"thread_id": run.name.rpartition("-")[2]}}) is not None
+    seen = store.get(("notes",), "seen")
+    assert seen is not None
+    assert seen.value == {"key": "drink"}
 
 
 @pytest.mark.parametrize("ask", ["stop", "pause"])
@@ -156,7 +161,7 @@ async def test_stop_and_pause_reach_an_inner_agent_between_its_steps(settings, a
     assert DONE == ["tea", "milk"]
     # A replay knows which of the two models said what, and does nothing.
     helper = agent_tool(Agent(tools=[halt, do], settings=settings), "helper", "Helps.")
-    replayed = await Agent(tools=[helper], settings=settings).areplay(done.run)
+    replayed = await Agent(tools=[helper], settings=settings).areplay(run_of(done))
     assert (replayed.answer, DONE) == ("served", ["tea", "milk"])
 
 
