@@ -24,7 +24,7 @@ class BrokenError(Exception):
     """The process is about to die: nothing may be written any more."""
 
 
-class State(TypedDict, total=False):
+class State(TypedDict):
     said: list[str]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from pydantic import BaseModel
 
-from agentkit.content import Box, Image
+from agentkit.content import Box, Image, Picture, Text
 from agentkit.errors import MissingExtra, ToolError, UsageError
 from agentkit.toolset import ToolContext, outcome_data, outcome_parts, tool
 from agentkit.toolset.docstring import read_docstring
@@ -95,6 +95,8 @@ async def test_pictures_go_in_and_out_by_digest():
     data = outcome_data(outcome, context)
     assert data["region"] == {"image": reference["image"], "box": [1, 2, 11, 12]}
     text, seen = outcome_parts(data, context, pictures=True)
+    assert isinstance(text, Text)
+    assert isinstance(seen, Picture)
     assert seen.image.size == (10, 10)
     assert text.trust == seen.trust == "untrusted"
     # The name in the text is one that the next call can use.

@@ -9,10 +9,10 @@ from langchain_core.tools import ToolException
 from langchain_core.tools import tool as langchain_tool
 
 from agentkit.errors import ToolError, UsageError
-from agentkit.toolset import ToolContext, Toolset, from_langchain, tool
+from agentkit.toolset import EffectKind, ToolContext, Toolset, from_langchain, tool
 
 
-def counting(effect="read", fail=0):
+def counting(effect: EffectKind = "read", fail: int = 0):
     """Return a tool that counts its calls and fails the first ``fail`` of them."""
     calls: list[int] = []
 
