@@ -87,13 +87,12 @@ def test_doctor_names_a_browser_that_is_not_there(cli, monkeypatch):
 def registry(monkeypatch):
     """Put one evaluation and no bench in the place of the real ones."""
     fake = types.ModuleType("cli_fake_registry")
-    fake.EVALS, fake.BENCHES = {"tiny": "cli_fake_registry:tiny"}, {}
 
     async def tiny(settings, out):
         metrics = {"right": Metric(mean=0.5, low=0.2, high=0.8, n=4)}
         return Evaluation(name="tiny", model=settings.model or "none", items=4, metrics=metrics, run=str(out))
 
-    fake.tiny = tiny
+    vars(fake).update(EVALS={"tiny": "cli_fake_registry:tiny"}, BENCHES={}, tiny=tiny)
     monkeypatch.setitem(sys.modules, "cli_fake_registry", fake)
     monkeypatch.setattr("agentkit.cli.evaluate.REGISTRY", "cli_fake_registry")
 
