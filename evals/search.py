@@ -68,7 +68,7 @@ def make_item(seed: int, scene: Scene) -> Item:
         "colour": f"what colour is the {thing}?",
         "shape": f"what shape is the {thing}?",
         "glyph": f"what is written on the {thing}?",
-        "exists": f"is there a {thing}?",
+        "exists": f"is there {'an' if thing[0] in 'aeiou' else 'a'} {thing}?",
     }[kind]
     return Item(seed, kind, text, answer, shuffled, Box(*target.box), target.host is not None)
 
