@@ -62,7 +62,7 @@ def test_a_template_that_trims_and_alternates() -> None:
     assert coder.encode(messages).ids.tolist() == plain_ids(coder, messages)
     # It refuses a system's words: they become the user's, and keep their label.
     prompt = coder.encode([Message.system("be kind"), *messages])
-    assert coder.decode(prompt.ids[prompt.spans.find("system")]).strip() == "be kind"
+    assert coder.decode(prompt.ids[prompt.spans.find("system")].tolist()).strip() == "be kind"
 
 
 @pytest.mark.parametrize("name", list(TOKENIZERS))

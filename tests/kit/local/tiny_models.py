@@ -175,7 +175,7 @@ def _llava(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     config = LlavaConfig(
         vision_config=vision,
         text_config=text_config("llama"),
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_index=tokenizer.get_vocab()["<image>"],
         vision_feature_layer=-1,
     )
     images = CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False)
@@ -290,7 +290,7 @@ def _internvl(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         text_config={**TEXT, "model_type": "qwen2"},
         image_seq_length=16,
         downsample_ratio=0.5,
-        image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_token_id=tokenizer.get_vocab()["<IMG_CONTEXT>"],
     )
     images = GotOcr2ImageProcessorPil(
         size={"height": 32, "width": 32}, crop_to_patches=True, min_patches=1, max_patches=4

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from agentkit.content import Box, Image, Message, Picture, Text, dump
 from agentkit.contracts import event as ev
-from agentkit.contracts.result import Evidence, Question, Result, Usage
+from agentkit.contracts.result import Evidence, Question, Result, Status, Usage
 from agentkit.contracts.run import RunInfo
 from agentkit.runtime.run import Run, span_of
 
@@ -33,7 +33,7 @@ def node(run: Run, name: str, step: int, *events: ev.EventBase, ended: bool = Tr
         run.emit(ev.NodeEnded(node=name, step=step, seconds=0.1, span=span))
 
 
-def end(run: Run, status="done", **result) -> None:
+def end(run: Run, status: Status = "done", **result) -> None:
     run.info.result = Result(status=status, usage=USAGE, run=str(run.folder.path), **result)
     run.emit(ev.RunEnded(status=status, answer=result.get("answer"), usage=USAGE))
     run.folder.save()
@@ -129,7 +129,7 @@ def search_run(path: Path, size=(2400, 1600), found=(1700, 900, 1780, 980)) -> R
             ),
             ev.Looked(
                 image=digest,
-                box=tuple(box),
+                box=box,
                 about="red thing",
                 node=number,
                 above=number - 1 if number else None,
@@ -144,9 +144,7 @@ def search_run(path: Path, size=(2400, 1600), found=(1700, 900, 1780, 980)) -> R
         left, right = (box.left, middle_x) if found[2] <= middle_x else (middle_x, box.right)
         top, bottom = (box.top, middle_y) if found[3] <= middle_y else (middle_y, box.bottom)
         box, number = Box(left, top, right, bottom), number + 1
-    region = Evidence(
-        kind="region", image=digest, box=found, label="red thing", score=0.93, path=[tuple(box)]
-    )
+    region = Evidence(kind="region", image=digest, box=found, label="red thing", score=0.93, path=[box])
     run.emit(ev.Found(evidence=region))
     end(run, answer="red", evidence=[region])
     return run

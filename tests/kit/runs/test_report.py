@@ -14,7 +14,7 @@ from agentkit.contracts import event as ev
 from agentkit.contracts.result import Question
 from agentkit.errors import RunError, UsageError
 from agentkit.runs.report import write_report
-from agentkit.runs.report_view import View, chips_of, timeline
+from agentkit.runs.report_view import Entry, Span, View, chips_of, timeline
 
 HOSTILE = '</script></style><script>window.hit=1</script><img src=x onerror="window.hit=2">\'"><svg onload=hit> {{7*7}} &amp;'
 TAGS = (
@@ -181,8 +181,12 @@ def test_spans_nest_and_ends_replace_beginnings():
         ev.Asked(question=Question(id="q", text="?"), time=5),
     ]
     outer, asked = timeline(events, 1)
+    assert isinstance(outer, Span)
     (inner,) = outer.items
+    assert isinstance(inner, Span)
     (acted,) = inner.items
+    assert isinstance(acted, Entry)
+    assert isinstance(acted.event, ev.Acted)
     assert (acted.event.state, acted.at, inner.seconds, outer.seconds) == ("done", 2, 2, None)
     assert asked.kind == "asked"
     assert chips_of([acted.event]) == [("acted done", "x")]
@@ -262,5 +266,8 @@ async def test_filters_folds_and_large_pictures(page, tmp_path):
 def test_pieces_of_an_answer_are_one_entry():
     pieces = [ev.Said(text=text, span="1:answer", time=n) for n, text in enumerate(("Good ", "morning", "."))]
     (span,) = timeline([ev.NodeStarted(node="answer", step=1, span="1:answer"), *pieces], 0)
+    assert isinstance(span, Span)
     (entry,) = span.items
+    assert isinstance(entry, Entry)
+    assert isinstance(entry.event, ev.Said)
     assert entry.event.text == "Good morning."
