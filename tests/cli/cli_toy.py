@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import os
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
@@ -24,8 +24,8 @@ ACTS = 4
 
 
 class State(TypedDict, total=False):
-    task: str
-    count: int
+    task: Required[str]
+    count: Required[int]
     name: str
     log: Annotated[list[str], operator.add]
 

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
@@ -28,7 +28,7 @@ DANGEROUS = 2
 
 
 class State(TypedDict, total=False):
-    n: int
+    n: Required[int]
     name: str
     unknown: bool
     log: Annotated[list[dict[str, int]], operator.add]
@@ -64,7 +64,7 @@ class Counter(GraphAgent):
             return "confirm"
         return "act" if state["n"] < LAST else "ask"
 
-    async def act(self, state: State, context: Context) -> State:
+    async def act(self, state: State, context: Context) -> dict[str, Any]:
         n = state["n"]
         effects = context.run.folder.path / "effects.txt"
 
@@ -81,13 +81,13 @@ class Counter(GraphAgent):
             return {"unknown": True}
         return {"n": n + 1, "log": [outcome]}
 
-    async def confirm(self, state: State, context: Context) -> State:
+    async def confirm(self, state: State, context: Context) -> dict[str, Any]:
         again = ask_user(
             f"Count {state['n']} may or may not have happened. Repeat it?", choices=["yes", "no"]
         )
         return {"unknown": False} if again == "yes" else {"unknown": False, "n": state["n"] + 1}
 
-    async def ask(self, state: State, context: Context) -> State:
+    async def ask(self, state: State, context: Context) -> dict[str, Any]:
         return {"name": ask_user("Who counts?", missing="name")}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -57,11 +58,11 @@ class _Handler(SimpleHTTPRequestHandler):
             case "/error":
                 self._say("<title>Oops</title><p>It broke</p>", status=500)
             case "/redirect":
-                self._say("", status=302, Location=query["to"][0])
+                self._say("", status=302, headers={"Location": query["to"][0]})
             case "/download":
                 self._say(
                     "a,b\n1,2\n",
-                    **{
+                    headers={
                         "Content-Disposition": 'attachment; filename="../../data.csv"',
                         "Content-Type": "text/csv",
                     },
@@ -75,10 +76,14 @@ class _Handler(SimpleHTTPRequestHandler):
         self.log.forms.append(parse_qs(body))
         self._say("<meta charset=utf-8><title>Thanks</title><h1>Thank you</h1>")
 
-    def _say(self, text: str, status: int = 200, **headers: str) -> None:
+    def _say(self, text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         data = text.encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "text/html", **headers, "Content-Length": str(len(data))}.items():
+        for name, value in {
+            "Content-Type": "text/html",
+            **(headers or {}),
+            "Content-Length": str(len(data)),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
