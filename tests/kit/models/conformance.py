@@ -85,7 +85,9 @@ async def gives_logprobs(model: Model) -> None:
             await model.generate(prompt(), logprobs=True)
         return
     reply = await model.generate(prompt(), logprobs=True, sampling=SHORT)
-    assert reply.logprobs
+    assert reply.logprobs is not None
+    # One pair a token: none for a model that has nothing to say to this prompt.
+    assert bool(reply.logprobs) == bool(reply.text)
     assert all(isinstance(token, str) and value <= 1e-6 for token, value in reply.logprobs)
     plain = await model.generate(prompt("And now?"), sampling=SHORT)
     assert plain.logprobs is None
