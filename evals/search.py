@@ -73,6 +73,17 @@ def make_item(seed: int, scene: Scene) -> Item:
     return Item(seed, kind, text, answer, shuffled, Box(*target.box), target.host is not None)
 
 
+def make_absent(seed: int, scene: Scene) -> Item:
+    """Return a question about a thing that is not in the scene, though its colour or its shape may be."""
+    rng = np.random.default_rng([seed, 2])
+    present = {thing.name for thing in scene.objects}
+    names = [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
+    absent = [name for name in names if name not in present]
+    name = absent[int(rng.integers(len(absent)))]
+    text = f"is there {'an' if name[0] in 'aeiou' else 'a'} {name}?"
+    return Item(seed, "absent", text, "no", ("yes", "no"), Box(0, 0, 0, 0), False)
+
+
 def _question(
     target: SceneObject, others: Sequence[SceneObject], rng: np.random.Generator
 ) -> tuple[str, str, str, Sequence[str]]:
@@ -125,6 +136,7 @@ async def run(
     size: tuple[int, int] = SIZE,
     options: bool = False,
     split: str = "train",
+    absent: bool = False,
     settings: Settings | None = None,
     out: Path | None = None,
 ) -> list[dict[str, Any]]:
@@ -135,7 +147,8 @@ async def run(
         here = base.model_copy(update={"runs": Path(folder)})
         for seed in seeds:
             scene = make_scene(seed, size, split=split)
-            item, image = make_item(seed, scene), Image.of_pixels(scene.image)
+            item = (make_absent if absent else make_item)(seed, scene)
+            image = Image.of_pixels(scene.image)
             for strategy in strategies:
                 row = await run_item(model, item, image, strategy, options=options, settings=here)
                 rows.append(row)
@@ -186,6 +199,7 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--size", default="4800x3200")
     parser.add_argument("--options", action="store_true", help="choose among four options, by likelihood")
+    parser.add_argument("--absent", action="store_true", help="ask for things that are not there")
     parser.add_argument("--split", default="train", help="photographs: train or eval")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
@@ -198,6 +212,7 @@ def main() -> None:
         size=(int(width), int(height)),
         options=given.options,
         split=given.split,
+        absent=given.absent,
         out=given.out,
     )
     for name, value in summary(asyncio.run(work)).items():

@@ -13,7 +13,7 @@ from agentkit.content import Box
 pytest.importorskip("torch")
 pytest.importorskip("skimage")
 
-from agentkit.evals.search import SIZE, make_item, make_scene, summary
+from agentkit.evals.search import SIZE, make_absent, make_item, make_scene, summary
 
 SEED = 10_001
 
@@ -34,7 +34,10 @@ async def test_mini_finds_what_one_look_does_not_see(tmp_path: Path) -> None:
 
 def test_items_have_four_options_and_a_small_target() -> None:
     for seed in (10_000, 10_001):
-        item = make_item(seed, make_scene(seed))
+        scene = make_scene(seed)
+        item = make_item(seed, scene)
+        asked = make_absent(seed, scene).question
+        assert not any(asked.endswith(f" {thing.name}?") for thing in scene.objects)
         assert item.answer in item.options
         assert len(set(item.options)) == len(item.options) in (2, 4)
         assert 0.0001 < item.box.area / (SIZE[0] * SIZE[1]) < 0.0015
