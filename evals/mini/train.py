@@ -20,7 +20,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
-from .data import FIRST_TRAINING_SEED, IGNORE, IMAGE_TOKENS, Batch, Batches
+from .data import IGNORE, IMAGE_TOKENS, Batch, Batches
 from .model import DenseHeads, build_model, soft_bins
 from .tokenizer import BINS, build_tokenizer, token_id
 
@@ -300,7 +300,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the state and the log")
     parser.add_argument("--resume", action="store_true", help="continue from the state in --out")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--seed", type=int, default=Recipe.seed, help=f"added to {FIRST_TRAINING_SEED}")
+    parser.add_argument("--seed", type=int, default=Recipe.seed, help="of the first weights")
     parser.add_argument("--tower-steps", type=int, default=Recipe.tower_steps)
     parser.add_argument("--decay", type=float, default=Recipe.decay, help="share of the steps")
     parser.add_argument("--processes", type=int, default=2, help="one thread each")
