@@ -13,8 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from agentkit.config import Settings
 from agentkit.content import Box, Image
 from agentkit.contracts.event import Asked, EventBase, Recalled
@@ -30,13 +28,14 @@ from ..memory import ExemplarMemory, remember_run
 from ..tools.browser import launch
 from .miniwob import MiniWobServer
 from .miniwob.play import MiniWobEpisode, Played, play, read_task
-from .scenes import Scene, large_scene
+from .scenes import Scene
+from .search import make_item, make_scene
 
 Say = Callable[[str], None]
 Listener = Callable[[EventBase], None]
 
 # A picture of 15 megapixels with one small thing to find; the seed is apart from training and evaluation.
-SCENE_SEED, SCENE_SIZE = 20_004, (4800, 3200)
+SCENE_SEED, SCENE_SIZE = 20_002, (4800, 3200)
 # Three MiniWoB++ episodes: name and seed.
 ACTS = (("click-test-2", 20_000), ("click-link", 20_001), ("enter-text", 20_002))
 # The task of which a value is cut out, and the sibling that follows it.
@@ -90,25 +89,24 @@ class Demo:
     async def see(self) -> Part:
         """Ask about a small thing in a large picture: directly, then with visual search."""
         part = Part("see")
-        scene = large_scene(np.random.default_rng(SCENE_SEED), *SCENE_SIZE)
-        target = scene.objects[0]
-        question = f"what colour is the {target.shape}?"
+        scene = make_scene(SCENE_SEED, SCENE_SIZE)
+        item = make_item(SCENE_SEED, scene)
         width, height = SCENE_SIZE
-        self.say(f"1. See: “{question}” in a picture of {width * height / 1e6:.0f} megapixels; it is")
-        self.say(f"   {target.radius * 2:.0f} pixels across. The answer is {target.colour}.")
+        self.say(f"1. See: “{item.question}” in a picture of {width * height / 1e6:.0f} megapixels.")
+        self.say(f"   It is {item.box.width:.0f} pixels wide; the answer is “{item.answer}”.")
         agent = VisualSearchAgent(settings=self.settings, cast=self.cast)
         agent.listeners.append(self._listen)
-        result = await agent.arun(question, images=[_encoded(scene)], out=self.out / "see")
+        result = await agent.arun(item.question, images=[_encoded(scene)], out=self.out / "see")
         direct = _direct(result)
         part.check(
-            direct["text"] != target.colour or (direct["confidence"] or 0.0) < 0.5,
+            direct["text"] != item.answer or (direct["confidence"] or 0.0) < 0.5,
             self.say,
             f"directly: “{direct['text']}” ({_percent(direct['confidence'])} sure)",
         )
         box = result.evidence[0].box if result.evidence else None
-        iou = Box(*box).iou(Box(*target.box)) if box else 0.0
+        iou = Box(*box).iou(item.box) if box else 0.0
         part.check(
-            result.answer == target.colour and iou > 0.5,
+            result.answer == item.answer and iou > 0.5,
             self.say,
             f"with visual search: “{result.answer}”, at {_place(box)} (IoU with the truth: {iou:.2f})",
         )
