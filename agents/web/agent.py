@@ -27,7 +27,7 @@ from .context import WebContext
 from .generate import generate
 from .library import Library
 from .missing import Gap, gaps
-from .offer import REPEATS, Offer, done_step, offered, repeated
+from .offer import REPEATS, Offer, done_before_restore, done_step, offered, repeated
 from .order import sends
 from .page import load_snapshot, page_text
 from .prompt import View, with_answers
@@ -200,8 +200,8 @@ class WebAgent(GraphAgent):
                 session = await context.reopen()
                 snapshot = await observe(session)
             screen = context.run.put_image(await session.screenshot())
-            context.current = True
-            return {"page": snapshot.to_json(), "screen": screen}
+            restored, context.current = not context.current, True
+            return {"page": snapshot.to_json(), "screen": screen, "restored": restored}
 
         found = await context.run.journal.read("observe", {"number": seen}, look)
         page = found["page"]
@@ -209,8 +209,10 @@ class WebAgent(GraphAgent):
         context.run.emit(Observed(url=page["url"], title=page["title"], text=text, image=found["screen"]))
         return {
             **fresh,
-            **found,
+            "page": page,
+            "screen": found["screen"],
             "seen": seen + 1,
+            "restored": len(state.get("history", ())) if found["restored"] else state.get("restored", 0),
             "route": "recall" if state.get("recalled") is None else "decide",
         }
 
@@ -241,7 +243,7 @@ class WebAgent(GraphAgent):
         gap = next((gap for gap in missing if gap.element == choice.ask), None)
         if gap is None and missing and (choice is FINISH or sends(choice, view.snapshot)):
             gap = missing[0]
-        return _asking(gap) if gap else self._to_do(choice, view, context)
+        return _asking(gap) if gap else self._to_do(choice, state, view, context)
 
     async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
         finish = not state["episode"]
@@ -256,16 +258,21 @@ class WebAgent(GraphAgent):
             return _asking(Gap(text, "?", why="The model asks for it."))
         if repeated(choice, state, view) > REPEATS:
             return {"route": "end", "failure": f"it goes round in circles: {choice.words}"}
-        return self._to_do(choice, view, context, answer=text)
+        return self._to_do(choice, state, view, context, answer=text)
 
-    def _to_do(self, choice: Candidate, view: View, context: WebContext, answer: str = "") -> dict[str, Any]:
+    def _to_do(
+        self, choice: Candidate, state: WebState, view: View, context: WebContext, answer: str = ""
+    ) -> dict[str, Any]:
         if choice.action is None:
             return {"route": "end", "answer": answer or _summary(view)}
         why = irreversible(view.snapshot, choice.action, sandbox=context.config.sandbox)
         if why is None and choice.value and choice.value.source == "page" and choice.kind == "fill":
             why = None if context.config.sandbox else "its value comes from the page, not from you"
         update: dict[str, Any] = {"decision": choice.to_json(), "approval": why, "trouble": ""}
-        if why is None or self.approval == "auto":
+        again = why is not None and done_before_restore(choice, state)
+        if again:
+            update["approval"] = f"{why}, and it was done before the page was opened again"
+        if why is None or (self.approval == "auto" and not again):
             return {**update, "route": "act"}
         if self.approval == "deny":
             # Only a written action gets here: ranked candidates that are denied are not offered.

@@ -13,6 +13,7 @@ class Done(TypedDict):
     ``page`` is the page's text before it, ``state`` a digest of that page, ``changed`` whether it had an effect.
     """
 
+    url: str
     page: str
     state: str
     words: str
@@ -25,7 +26,8 @@ class WebState(TypedDict):
 
     ``url`` is where the task starts; an ``episode`` starts and ends by its own rules. ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
     ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
-    words of irreversible actions that happened in an earlier attempt. ``pending`` is the question to be asked.
+    words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
+    done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
     """
 
     task: str
@@ -43,6 +45,7 @@ class WebState(TypedDict):
     pending: dict[str, Any] | None
     refused: list[str]
     spent: list[str]
+    restored: int
     trouble: str
     route: Route
     answer: str | None
@@ -67,6 +70,7 @@ def first_state(task: str, family: str = "", url: str | None = None, *, episode:
         pending=None,
         refused=[],
         spent=[],
+        restored=0,
         trouble="",
         route="observe",
         answer=None,

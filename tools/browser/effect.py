@@ -47,7 +47,9 @@ async def effect_of(
     """Do something to the active tab, wait for its effect, and say what it was.
 
     The effect has ended when the page is loaded, its DOM was still for a moment and the requests it began
-    are answered, or when the time for that (``settle_timeout``) is over.
+    are answered, or when the time for that (``settle_timeout``) is over. A page that was asked for, or a form
+    that was sent, is waited for up to ``load_timeout``. Raises ``ToolError`` when it has not come by then: what
+    the server did is not known.
     """
     from playwright.async_api import Error
 
@@ -63,6 +65,8 @@ async def effect_of(
     except Error as error:
         raise ToolError(_why(error, element)) from error
     changes = await _settle(session, scrolls)
+    if session.awaited():
+        raise ToolError(f"the server has not answered within {session.config.load_timeout:g} s")
     return _effect(session, before, mark, tabs, changes)
 
 
@@ -91,31 +95,36 @@ async def _settle(session: BrowserSession, scrolls: bool) -> int:
     from playwright.async_api import Error
 
     config, count = session.config, 0
-    end = time.monotonic() + config.settle_timeout
+    start = time.monotonic()
+    end, last = start + config.settle_timeout, start + config.load_timeout
     while (page := session.alive) is not None:
         with suppress(Error):
             await page.wait_for_load_state("domcontentloaded", timeout=config.load_timeout * 1000)
         left = max(0.05, end - time.monotonic())
         frames = page.frames[:_MOST_FRAMES]
         seen = await asyncio.gather(*(_stillness(session, frame, left) for frame in frames))
-        count += sum(changes + (moves if scrolls else 0) for changes, moves, _ in seen)
-        still = all(quiet for _, _, quiet in seen) and page is session.alive and not session.pending()
-        if still or time.monotonic() >= end:
+        count += sum(s["count"] + (s["scrolls"] if scrolls else 0) for s in seen)
+        # A document that is being left has asked for its successor, though the request may not be seen yet.
+        leaving = any(s["leaving"] for s in seen) and not (session.asked or session.navigated)
+        now, awaited = time.monotonic(), session.awaited()
+        if awaited:
+            end = min(now + config.settle_timeout, last)
+        still = all(s["quiet"] for s in seen) and page is session.alive
+        if now >= end or (still and not (awaited or leaving or session.pending())):
             break
         await asyncio.sleep(0.01)
     await session.leave_blocked_page()
     return count
 
 
-async def _stillness(session: BrowserSession, frame: Frame, seconds: float) -> tuple[int, int, bool]:
-    """Wait for a frame to be quiet; return its changes, its scrolls, and whether it was."""
+async def _stillness(session: BrowserSession, frame: Frame, seconds: float) -> dict[str, Any]:
+    """Wait for a frame to be quiet; return its changes, its scrolls, whether it was, and whether it is being left."""
     limits = [session.config.quiet * 1000, seconds * 1000]
     try:
-        seen = await session.kit(frame, "kit.settle(arg[0], arg[1])", limits)
+        return await session.kit(frame, "kit.settle(arg[0], arg[1])", limits)
     except ToolError:
         # The document went away while it was watched: its successor is waited for.
-        return 1, 0, frame.is_detached()
-    return seen["count"], seen["scrolls"], seen["quiet"]
+        return {"count": 1, "scrolls": 0, "quiet": frame.is_detached(), "leaving": False}
 
 
 def _effect(session: BrowserSession, before: str, mark: int, tabs: int, changes: int) -> Effect:

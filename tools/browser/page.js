@@ -142,16 +142,19 @@
   // What happens after an action: mutations, input, scrolling.
   const WATCHED = { subtree: true, childList: true, attributes: true, characterData: true };
   const EVENTS = ["input", "change", "scroll", "focusin", "toggle"];
-  let watcher = null, count = 0, scrolls = 0, touched = 0;
+  let watcher = null, count = 0, scrolls = 0, touched = 0, leaving = false;
   // Scrolling is told apart: every click scrolls its element into view.
   const touch = (what) => { if (what.type === "scroll") scrolls += 1; else count += 1; touched = now(); };
+  const leave = () => { leaving = true; };
   const watch = () => {
     if (!watcher) {
       watcher = new MutationObserver(touch);
       watcher.observe(document, WATCHED);
       for (const ref of allRoots) { const root = ref.deref(); if (root) watcher.observe(root, WATCHED); }
       for (const type of EVENTS) document.addEventListener(type, touch, { capture: true, passive: true });
+      window.addEventListener("beforeunload", leave, { capture: true });
     }
+    leaving = false;
     count = scrolls = 0;
     timers.clear();
     touched = now();
@@ -162,7 +165,7 @@
     const check = () => {
       const at = now();
       const still = at - touched >= quiet && timers.size === 0;
-      if (at >= end || still) return resolve({ count, scrolls, quiet: still });
+      if (at >= end || still) return resolve({ count, scrolls, quiet: still, leaving });
       setTimeout(check, Math.min(end - at, Math.max(quiet - (at - touched), 10)) + 1);
     };
     check();
@@ -176,6 +179,7 @@
     if (!watcher) return;
     watcher.disconnect();
     for (const type of EVENTS) document.removeEventListener(type, touch, { capture: true });
+    window.removeEventListener("beforeunload", leave, { capture: true });
     watcher = null;
   };
 

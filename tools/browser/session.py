@@ -19,7 +19,7 @@ from .script import PageScript
 from .wall import Wall
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, Dialog, Download, Frame, Page, Response
+    from playwright.async_api import Browser, BrowserContext, Dialog, Download, Frame, Page, Request, Response
 
 
 class BrowserSession:
@@ -51,6 +51,9 @@ class BrowserSession:
         self._crashed: set[Page] = set()
         self._inflight: set[Any] = set()
         self._begun: set[Any] = set()
+        # Documents that were asked for and have not come, with the status of the answer (0: none yet).
+        self._documents: dict[Request, int] = {}
+        self.asked = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
 
@@ -96,10 +99,10 @@ class BrowserSession:
         await self._wall.guard(context)
         context.on("page", self._adopt)
         context.on("dialog", self._on_dialog)
-        context.on("request", lambda request: self._inflight.add(request))
+        context.on("request", self._on_request)
         context.on("response", self._on_response)
-        context.on("requestfinished", lambda request: self._inflight.discard(request))
-        context.on("requestfailed", lambda request: self._inflight.discard(request))
+        context.on("requestfinished", self._on_request_over)
+        context.on("requestfailed", self._on_request_failed)
         return context
 
     def blocked(self, host: str, what: str) -> None:
@@ -188,11 +191,37 @@ class BrowserSession:
             self._page = left[-1] if left else None
 
     def _on_navigated(self, frame: Frame) -> None:
+        # Without an answer it was a change of the address within the document, not the document asked for.
+        for request, status in list(self._documents.items()):
+            if status and _frame_of(request) is frame:
+                del self._documents[request]
         if frame.parent_frame is None and frame.page is self._page:
             self.navigated = True
 
+    def _on_request(self, request: Request) -> None:
+        self._inflight.add(request)
+        if request.is_navigation_request():
+            self.asked = True
+            if request.redirected_from is not None:
+                self._documents.pop(request.redirected_from, None)
+            frame = _frame_of(request)
+            if frame is None or frame.parent_frame is None or request.method != "GET":
+                self._documents[request] = 0
+
+    def _on_request_over(self, request: Request) -> None:
+        self._inflight.discard(request)
+        # A redirect is over when the request that follows it is.
+        if not 300 <= self._documents.get(request, 0) < 400:
+            self._documents.pop(request, None)
+
+    def _on_request_failed(self, request: Request) -> None:
+        self._inflight.discard(request)
+        self._documents.pop(request, None)
+
     def _on_response(self, response: Response) -> None:
         request = response.request
+        if request in self._documents:
+            self._documents[request] = response.status
         if response.status >= 400 and request.is_navigation_request() and request.frame.parent_frame is None:
             self.events.add("navigation", f"HTTP {response.status}", status=response.status)
 
@@ -208,12 +237,17 @@ class BrowserSession:
 
     def begin(self) -> None:
         """Mark the start of an action: requests from now on, and navigations, are its effect."""
-        self.navigated = False
+        self.navigated = self.asked = False
         self._begun = set(self._inflight)
+        self._documents.clear()
 
     def pending(self) -> bool:
         """Say whether requests of the current action are still under way."""
         return bool(self._inflight - self._begun)
+
+    def awaited(self) -> bool:
+        """Say whether a document that the current action asked for (a page, a sent form) has not come yet."""
+        return bool(self._documents)
 
     async def stop_loading(self) -> None:
         """Give up a navigation that does not come, so that the page from before can be used again."""
@@ -308,3 +342,13 @@ class BrowserSession:
             full_page=full_page, clip=clip, scale="css", animations="disabled", caret="hide"
         )
         return Image.open(await self.script.bounded(shot))
+
+
+def _frame_of(request: Request) -> Frame | None:
+    """Return the frame that a request is for; None while it is the first of a new tab."""
+    from playwright.async_api import Error
+
+    try:
+        return request.frame
+    except Error:
+        return None

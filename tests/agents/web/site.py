@@ -16,17 +16,23 @@ ABOUT = '<!doctype html><title>About</title><p>A place.</p><a href="/">Back</a>'
 
 
 class Site:
-    """The server. ``received`` holds the forms that arrived; ``on_post`` is called with each before it is answered."""
+    """The server. ``received`` holds the forms that arrived; ``on_post`` is called with each before it is answered.
+
+    With ``in_place`` the answer comes at the form's own address, without a redirect.
+    """
 
     def __init__(self) -> None:
         self.received: list[dict[str, str]] = []
-        self.on_post: Callable[[], None] | None = None
+        self.on_post: Callable[[], object] | None = None
+        self.in_place = False
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 pages = {"/": FORM, "/thanks": THANKS, "/about": ABOUT}
                 body = pages.get(self.path.partition("?")[0])
+                if body is FORM and site.in_place:
+                    body = FORM.replace("/register", "/")
                 if body is None:
                     return self.send_error(404)
                 return self._send(200, body)
@@ -37,11 +43,13 @@ class Site:
                 site.received.append({key: values[0] for key, values in form.items()})
                 if site.on_post is not None:
                     site.on_post()
+                if site.in_place:
+                    return self._send(200, THANKS)
                 self.send_response(303)
                 self.send_header("Location", "/thanks")
                 self.send_header("Set-Cookie", "registered=yes")
                 self.send_header("Content-Length", "0")
-                self.end_headers()
+                return self.end_headers()
 
             def _send(self, status: int, body: str) -> None:
                 data = body.encode()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tests.results import output_of
 from .chooser import REGISTER, TASK
 
 ROOT = Path(__file__).parents[3]
+# Seconds: longer than a session waits for an effect by default, shorter than for a page.
+SLOW = 4.0
 SHORT = 'Register with the name "Ada".'
 
 
@@ -76,6 +79,32 @@ def test_killed_at_the_start_of_every_node(site, launcher, tmp_path) -> None:
     assert kills >= 10
     assert [form.get("name") for form in site.received] == ["Ada"]
     assert events(out)[-1]["status"] == "done"
+
+
+def test_killed_after_a_slow_answer_to_a_form(site, launcher, tmp_path) -> None:
+    # The server answers later than an action's effect is waited for; what the page then shows is still the form.
+    out, held = tmp_path / "run", threading.Event()
+    site.on_post = lambda: held.wait(SLOW)
+    die = {"kind": "acted", "state": "done", "action": REGISTER[2]}
+    ended = launcher.run(out=str(out), url=site.url, task=SHORT, die=die)
+    assert ended["signal"] == signal.SIGKILL
+    assert launcher.run(out=str(out), resume=True)["exit"] == 0
+    assert [form.get("name") for form in site.received] == ["Ada"]
+
+
+def test_a_form_that_answers_at_its_own_address_is_not_sent_again_without_asking(
+    site, launcher, tmp_path
+) -> None:
+    # The page after it can't be had again: its address gives the empty form.
+    site.in_place = True
+    out = tmp_path / "run"
+    die = {"kind": "acted", "state": "done", "action": REGISTER[2]}
+    assert launcher.run(out=str(out), url=site.url, task=SHORT, die=die)["signal"] == signal.SIGKILL
+    assert launcher.run(out=str(out), resume=True)["exit"] == 1
+    asked = [event["question"] for event in events(out) if event["kind"] == "asked"]
+    assert len(asked) == 1
+    assert "it was done before the page was opened again" in asked[0]["why"]
+    assert [form.get("name") for form in site.received] == ["Ada"]
 
 
 async def test_killed_before_and_after_every_action_of_one_run(site, launcher, tmp_path) -> None:
