@@ -198,6 +198,21 @@ async def test_a_slow_page_is_waited_for(visit):
     assert "Here at last" in (await observe(session)).text()
 
 
+async def test_a_page_is_waited_for_beyond_the_bound_of_other_effects(visit):
+    session = await visit(settle_timeout=0.1)
+    effect = await act.click(session, await look(session, "Slow page"))
+    assert effect.navigated
+    assert "/slow" in effect.url_after
+
+
+async def test_a_form_that_is_not_answered_is_in_doubt(visit, site):
+    session = await visit("/form.html", settle_timeout=0.1, load_timeout=1.0)
+    await session.page.evaluate("document.forms[1].action = '/never'")
+    with pytest.raises(ToolError, match="has not answered"):
+        await act.click(session, await look(session, "Find"))
+    assert any(path.startswith("/never") for _, path in site.log.requests)
+
+
 async def test_a_journal_is_replayed_on_a_fresh_session(visit, site):
     first = await visit("/form.html")
     page = await observe(first)
