@@ -140,7 +140,10 @@ class Settings(BaseSettings):
         return found if found is not None else ModelSettings()  # pyright: ignore[reportCallIssue]
 
     def apply(self) -> None:
-        """Set what holds for the whole process: the pixel limit of pictures."""
+        """Set what holds for the whole process: the pixel limit of pictures, and which browser is started."""
+        if self.browser is not None:
+            # The browser tools look there first; a variable that is set already is where this came from.
+            os.environ.setdefault("AGENTKIT_BROWSER", str(self.browser))
         if self.max_pixels is not None:
             from .content import image
 

@@ -125,3 +125,17 @@ def test_a_misspelt_variable_is_hinted_at(
 def test_a_missing_file_in_the_way_or_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "agentkit.toml").mkdir()
     assert find_file(tmp_path) is None
+
+
+def test_a_browser_of_the_file_is_the_one_that_is_started(tmp_path, monkeypatch):
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (tmp_path / "agentkit.toml").write_text('browser = "chromium"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENTKIT_BROWSER", "")
+    monkeypatch.delenv("AGENTKIT_BROWSER")
+    Settings.load().apply()
+    from agentkit.tools.browser import find_browser
+
+    assert find_browser() == program
