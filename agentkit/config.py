@@ -18,7 +18,7 @@ from .errors import UsageError
 log = logging.getLogger(__name__)
 
 FILE_NAME = "agentkit.toml"
-PATH_KEYS = ("runs", "browser", "cache")
+PATH_KEYS = ("runs", "memory", "browser", "cache")
 
 
 def _off(value: Any) -> Any:
@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     fallback_decide: str | None = None
 
     runs: Path = Path("runs")
+    memory: Path | None = None
     browser: Path | None = None
     approve: Literal["ask", "auto", "deny"] = "ask"
 
@@ -140,10 +141,11 @@ class Settings(BaseSettings):
         return found if found is not None else ModelSettings()  # pyright: ignore[reportCallIssue]
 
     def apply(self) -> None:
-        """Set what holds for the whole process: the pixel limit of pictures, and which browser is started."""
-        if self.browser is not None:
-            # The browser tools look there first; a variable that is set already is where this came from.
-            os.environ.setdefault("AGENTKIT_BROWSER", str(self.browser))
+        """Set what holds for the whole process: the pixel limit, which browser is started, where memories are."""
+        for name, path in (("AGENTKIT_BROWSER", self.browser), ("AGENTKIT_MEMORY", self.memory)):
+            if path is not None:
+                # Browser tools and memory look there; a variable that is set already is where this came from.
+                os.environ.setdefault(name, str(path))
         if self.max_pixels is not None:
             from .content import image
 

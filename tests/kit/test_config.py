@@ -127,15 +127,19 @@ def test_a_missing_file_in_the_way_or_a_folder_is_no_file(tmp_path: Path) -> Non
     assert find_file(tmp_path) is None
 
 
-def test_a_browser_of_the_file_is_the_one_that_is_started(tmp_path, monkeypatch):
+def test_browser_and_memory_of_the_file_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentkit.memory import default_folder
+    from agentkit.tools.browser import find_browser
+
     program = tmp_path / "chromium"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    (tmp_path / "agentkit.toml").write_text('browser = "chromium"\n')
+    (tmp_path / "agentkit.toml").write_text('browser = "chromium"\nmemory = "kept"\n')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AGENTKIT_BROWSER", "")
-    monkeypatch.delenv("AGENTKIT_BROWSER")
+    for name in ("AGENTKIT_BROWSER", "AGENTKIT_MEMORY"):
+        # Set, then taken away: what the test's own call sets is taken away with it.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     Settings.load().apply()
-    from agentkit.tools.browser import find_browser
-
     assert find_browser() == program
+    assert default_folder() == tmp_path / "kept"
