@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from ..content import Image, ToolCall, dump
+from ..content import Image, dump
 from ..contracts.event import ModelCalled
 from ..contracts.result import Usage
 from ..contracts.run import ModelInfo
 from ..errors import ReplayError
 from ..models.base import Capabilities, Chunk, Heat, Model, Reply, Request, Scores
-from ..models.cache import request_key
 from ..models.card import VisionCard
+from ..models.serial import dump_reply, load_reply, load_scores, request_key
 from .budget import Budget
 from .run import Run
 from .scope import current_scope
@@ -41,7 +41,12 @@ class RecordedModel(Model):
         fresh = [request for request, line in zip(requests, known, strict=True) if line is None]
         replies = iter(await self._ask(fresh))
         return [
-            self._file(request, "generate", next(replies) if line is None else _reply(line), len(fresh))
+            self._file(
+                request,
+                "generate",
+                next(replies) if line is None else load_reply(line["reply"], cached=True),
+                len(fresh),
+            )
             for request, line in zip(requests, known, strict=True)
         ]
 
@@ -60,7 +65,7 @@ class RecordedModel(Model):
     async def _streamed(self, request: Request) -> AsyncIterator[Chunk]:
         line = self._known(request, "stream")
         if line is not None:
-            reply = self._file(request, "stream", _reply(line))
+            reply = self._file(request, "stream", load_reply(line["reply"], cached=True))
             yield Chunk(reply.text)
             yield Chunk(reply=reply)
             return
@@ -79,7 +84,13 @@ class RecordedModel(Model):
             self._budget.check(another_call=True)
         scores = iter(await self._live.call_score(fresh, options) if fresh else [])
         return [
-            self._file_scores(request, next(scores) if line is None else _scores(line, options), len(fresh))
+            self._file_scores(
+                request,
+                next(scores)
+                if line is None
+                else load_scores({**line["reply"], "options": options}, cached=True),
+                len(fresh),
+            )
             for request, line in zip(requests, known, strict=True)
         ]
 
@@ -126,19 +137,18 @@ class RecordedModel(Model):
         return self._run.recording.known_call(current_scope(), key)
 
     def _file(self, request: Request, kind: Kind, reply: Reply, batch: int = 1) -> Reply:
-        calls = [asdict(call) for call in reply.tool_calls]
-        logprobs = [list(item) for item in reply.logprobs] if reply.logprobs is not None else None
-        data = {
-            "text": reply.text,
-            "tool_calls": calls,
-            "data": reply.data,
-            "finish": reply.finish,
-            "logprobs": logprobs,
-            "model": reply.model,
-        }
+        data = dump_reply(reply)
+        # Usage has a place of its own in the line, as attention has no reply to carry it.
+        del data["usage"]
         self._write(request, kind, data, reply.usage)
         self._emit(
-            request, kind, reply.usage, reply=reply.text, tool_calls=calls, cached=reply.cached, batch=batch
+            request,
+            kind,
+            reply.usage,
+            reply=reply.text,
+            tool_calls=data["tool_calls"],
+            cached=reply.cached,
+            batch=batch,
         )
         return reply
 
@@ -202,23 +212,3 @@ def describe_model(model: Model) -> ModelInfo:
 
 def _images(request: Request) -> list[Image]:
     return [image for message in request.messages for image in message.images]
-
-
-def _reply(line: dict[str, Any]) -> Reply:
-    data = line["reply"]
-    logprobs = tuple((t, lp) for t, lp in data["logprobs"]) if data["logprobs"] is not None else None
-    return Reply(
-        data["text"],
-        tuple(ToolCall(**c) for c in data["tool_calls"]),
-        data["data"],
-        data["finish"],
-        Usage(),
-        logprobs,
-        data["model"],
-        cached=True,
-    )
-
-
-def _scores(line: dict[str, Any], options: tuple[str, ...]) -> Scores:
-    data = line["reply"]
-    return Scores(options, tuple(data["logprobs"]), tuple(data["tokens"]), Usage(), cached=True)

@@ -54,14 +54,9 @@ class Grid:
             node.find = finds[0]
             node.scores["confidence"] = finds[0].confidence
             if finds[0].confidence > self.config.confidence_high:
-                tree.finds, tree.found_at, tree.done = finds[:1], node.id, True
+                tree.end(node, finds[:1])
         return [node]
 
     def finish(self, tree: FocusTree) -> None:
         """End the scan with the best find so far, if it is sure enough."""
-        if tree.done:
-            return
-        best = tree.best()
-        if best is not None and best[1].confidence >= self.config.confidence_low:
-            tree.finds, tree.found_at = [best[1]], best[0].id
-        tree.done = True
+        tree.settle(self.config.confidence_low)

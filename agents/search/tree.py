@@ -156,6 +156,19 @@ class FocusTree:
         found = [(node, node.find) for node in self.nodes if node.find is not None]
         return max(found, key=lambda item: item[1].confidence, default=None)
 
+    def end(self, node: FocusNode, finds: list[Find]) -> None:
+        """End the search with what was found at a node."""
+        self.finds, self.found_at, self.done = finds, node.id, True
+
+    def settle(self, least: float) -> None:
+        """End the search, unless it has ended, with the best find so far if its confidence is at least that."""
+        if self.done:
+            return
+        best = self.best()
+        if best is not None and best[1].confidence >= least:
+            self.end(best[0], [best[1]])
+        self.done = True
+
     def looked(self, node: FocusNode) -> Looked:
         """Return the event that reports a visited node."""
         return Looked(

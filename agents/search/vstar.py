@@ -19,7 +19,7 @@ from agentkit.content import Box
 from .geometry import split
 from .heat import Heat
 from .parts import Cue, Expert
-from .tree import Find, FocusNode, FocusTree
+from .tree import FocusNode, FocusTree
 
 # The published model sees 224 pixels.
 PUBLISHED_INPUT = 224
@@ -103,7 +103,7 @@ class VStar:
             node.scores["confidence"] = finds[0].confidence
         if sure:
             # Several instances are returned by the first visit only, the one of the whole picture.
-            self._end(tree, node, sure if node.parent is None else sure[:1])
+            tree.end(node, sure if node.parent is None else sure[:1])
         elif min(node.box.width, node.box.height) > self.config.smallest(tree.size):
             await self._expand(tree, node)
         if not tree.done and next_node(tree) is None:
@@ -112,15 +112,7 @@ class VStar:
 
     def finish(self, tree: FocusTree) -> None:
         """End the search with the best find so far, if it is at least ``confidence_low`` sure."""
-        if tree.done:
-            return
-        best = tree.best()
-        if best is not None and best[1].confidence >= self.config.confidence_low:
-            self._end(tree, best[0], [best[1]])
-        tree.done = True
-
-    def _end(self, tree: FocusTree, node: FocusNode, finds: list[Find]) -> None:
-        tree.finds, tree.found_at, tree.done = finds, node.id, True
+        tree.settle(self.config.confidence_low)
 
     async def _expand(self, tree: FocusTree, node: FocusNode) -> None:
         parts = [tree.add(node, box) for box in split(node.box)]

@@ -22,6 +22,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from agentkit.contracts.evaluation import Metric
+
+from ..intervals import proportion
 from ..scenes import Question, ask, crop_scene, large_scene
 from ..scenes.questions import NOT_VISIBLE
 from ..scenes.scene import CROP, Box
@@ -32,17 +35,6 @@ from .tokenizer import BINS
 EVALUATION_SEED, TUNING_SEED = 1, 10_000
 BATCH = 8  # pictures at once
 MATCH = 0.5  # intersection over union from which a location counts as right
-
-
-def wilson(right: int, total: int) -> tuple[float, float, float]:
-    """(share, low, high): 95 % interval of a proportion (Wilson's score interval)."""
-    if total == 0:
-        return math.nan, math.nan, math.nan
-    z, share = 1.96, right / total
-    scale = 1 + z * z / total
-    centre = (share + z * z / (2 * total)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return share, max(0.0, centre - half), min(1.0, centre + half)
 
 
 def read_box(text: str) -> Box | None:
@@ -199,19 +191,17 @@ def measure(folder: Path, scenes: int, tuning: bool) -> dict[str, Any]:
     windows = ask_windows(reader, max(1, scenes // 10), seed + 7000, split, temperature)
     numbers: dict[str, Any] = {}
     for name, (right, total) in sorted({**tally.counts, **windows.counts}.items()):
-        share, low, high = wilson(right, total)
-        numbers[name] = {"mean": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": total}
+        numbers[name] = _rounded(proportion(right, total), 4)
     for level in (0.5, 0.9):
         wrong = int((1 / (1 + np.exp(-empty)) > level).sum())
-        share, low, high = wilson(wrong, len(empty))
-        numbers[f"false yes on empty crops above {level}"] = {
-            "mean": round(share, 5),
-            "low": round(low, 5),
-            "high": round(high, 5),
-            "n": len(empty),
-        }
+        numbers[f"false yes on empty crops above {level}"] = _rounded(proportion(wrong, len(empty)), 5)
     error = calibration_error(tally.margins, tally.truths, temperature)
     return {"numbers": numbers, "calibration_error": round(error, 4), "temperature": temperature}
+
+
+def _rounded(metric: Metric, digits: int) -> dict[str, Any]:
+    shares = metric.model_dump(exclude={"n"})
+    return {**{name: round(share, digits) for name, share in shares.items()}, "n": metric.n}
 
 
 def main() -> None:

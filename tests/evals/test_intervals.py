@@ -33,3 +33,10 @@ def test_a_mean_lies_in_its_interval_and_repeats(values: list[float]) -> None:
 def test_a_paired_difference_of_equal_lists_is_nothing() -> None:
     metric = paired_difference([1.0, 0.0, 1.0], [1.0, 0.0, 1.0])
     assert (metric.mean, metric.low, metric.high, metric.n) == (0, 0, 0, 3)
+
+
+def test_wilson_intervals() -> None:
+    found = proportion(90, 100)
+    share, low, high = found.mean, found.low, found.high
+    assert (share, round(low, 4), round(high, 4)) == (0.9, 0.8256, 0.9448)
+    assert proportion(0, 10).low == 0.0

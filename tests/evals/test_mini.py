@@ -125,12 +125,6 @@ def test_training_resumes_where_it_stopped(tmp_path: Path) -> None:
         assert torch.allclose(a, b, atol=1e-5)
 
 
-def test_wilson_intervals() -> None:
-    share, low, high = evaluate.wilson(90, 100)
-    assert (share, round(low, 4), round(high, 4)) == (0.9, 0.8256, 0.9448)
-    assert evaluate.wilson(0, 10)[1] == 0.0
-
-
 def test_the_temperature_mends_overconfidence() -> None:
     rng = np.random.default_rng(0)
     true_margin = rng.normal(0, 2, 4000)
