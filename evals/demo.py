@@ -26,6 +26,7 @@ from ..agents.search import VisualSearchAgent
 from ..agents.web import WebAgent
 from ..memory import ExemplarMemory, remember_run
 from ..tools.browser import launch
+from ..tools.browser.launch import require_browser
 from .miniwob import MiniWobServer
 from .miniwob.play import MiniWobEpisode, Played, play, read_task
 from .scenes import Scene
@@ -73,7 +74,11 @@ class Demo:
         self._events: list[EventBase] = []
 
     async def run(self) -> list[Part]:
-        """Run all parts and return them; reports are written as the runs end."""
+        """Run all parts and return them; reports are written as the runs end.
+
+        Raises ``UsageError`` before the first when the later ones would find no browser.
+        """
+        require_browser()
         parts = [await self.see()]
         async with self._web() as (agent, server, memory):
             parts.append(await self.act(agent, server))

@@ -83,6 +83,13 @@ def test_doctor_names_a_browser_that_is_not_there(cli, monkeypatch):
     assert "/no/browser" in checks["browser"]["detail"]
 
 
+def test_the_demo_says_first_that_there_is_no_browser(cli):
+    found = cli("demo", "--out", "here", env={"AGENTKIT_BROWSER": "/no/browser"})
+    assert found.code == 2
+    assert "/no/browser" in found.err
+    assert "1. See" not in found.err + found.out
+
+
 @pytest.fixture
 def registry(monkeypatch):
     """Put one evaluation and no bench in the place of the real ones."""

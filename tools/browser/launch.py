@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,10 @@ FIXED = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-MEND = f"apt-get install chromium, or playwright install chromium, or set {VARIABLE} to a Chromium"
+MEND = (
+    "with root: apt-get install chromium; without: python -m playwright install chromium; "
+    f"or set {VARIABLE} to a Chromium"
+)
 
 # Nothing but the pages themselves may use the network; WebRTC and QUIC would go around the proxy
 # that holds the allow-list.
@@ -84,24 +88,37 @@ def _at_fixed_places() -> Path | None:
     return next((Path(place) for place in FIXED if os.access(place, os.X_OK)), None)
 
 
-def flags() -> list[str]:
-    """Return the launch flags for this machine: no sandbox only as root, where Chromium can't have one."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    # A container's /dev/shm is often too small for Chromium, which then crashes its tabs.
-    return [*FLAGS, *(("--no-sandbox", "--disable-dev-shm-usage") if root else ())]
+def require_browser() -> Path:
+    """Return the browser to start. Raises ``UsageError`` when there is none."""
+    found = find_browser()
+    if found is None:
+        raise UsageError("no browser was found", mend=MEND)
+    return found
 
 
 async def launch(playwright: Playwright, *, headed: bool = False) -> Browser:
-    """Start the browser that ``find_browser`` finds. Raises ``UsageError`` when none is there or starts."""
+    """Start the browser that ``find_browser`` finds. Raises ``UsageError`` when none is there or starts.
+
+    It has Chromium's own sandbox where it can: not as root, and not where the system allows none (containers).
+    """
     from playwright.async_api import Error
 
-    program = find_browser()
-    if program is None:
-        raise UsageError("no browser was found", mend=MEND)
+    program = require_browser()
+    start = partial(
+        playwright.chromium.launch,
+        executable_path=program,
+        headless=not headed,
+        args=FLAGS,
+        handle_sigint=False,
+    )
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
     try:
-        return await playwright.chromium.launch(
-            executable_path=program, headless=not headed, args=flags(), handle_sigint=False
-        )
+        try:
+            return await start(chromium_sandbox=not root)
+        except Error as error:
+            if root or "sandbox" not in str(error).partition("Call log:")[0]:
+                raise
+            return await start(chromium_sandbox=False)
     except Error as error:
         first = str(error).strip().splitlines()[0]
         raise UsageError(f"the browser {program} does not start: {first}", mend=MEND) from error

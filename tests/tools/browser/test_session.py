@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from importlib import import_module
 
 import pytest
 
@@ -33,6 +34,35 @@ def test_the_named_browser_comes_first(monkeypatch, tmp_path):
     program.chmod(0o755)
     monkeypatch.setenv("AGENTKIT_BROWSER", str(program))
     assert find_browser() == program
+
+
+async def test_without_a_browser_the_error_says_what_to_install(monkeypatch, tmp_path):
+    for name in ("PATH", "PLAYWRIGHT_BROWSERS_PATH"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.delenv("AGENTKIT_BROWSER", raising=False)
+    monkeypatch.setattr(import_module("agentkit.tools.browser.launch"), "FIXED", ())
+    assert find_browser() is None
+    with pytest.raises(UsageError, match="no browser was found .*apt-get install chromium"):
+        await BrowserSession().__aenter__()
+
+
+async def test_a_browser_that_can_have_no_sandbox_starts_without_one(monkeypatch, tmp_path):
+    # As in a container without user namespaces; Chromium's own words.
+    program, starts = tmp_path / "chromium", tmp_path / "starts"
+    program.write_text(
+        f"""#!/bin/sh
+        echo "$*" >> {starts}
+        case "$*" in *--no-sandbox*) exec {find_browser()} "$@";; esac
+        echo "No usable sandbox!" >&2
+        exit 1
+        """
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("AGENTKIT_BROWSER", str(program))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    async with BrowserSession() as session:
+        assert await session.responds()
+    assert ["--no-sandbox" in line for line in starts.read_text().splitlines()] == [False, True]
 
 
 # ---- the wall ----
