@@ -42,7 +42,7 @@ async def test_without_a_browser_the_error_says_what_to_install(monkeypatch, tmp
     monkeypatch.delenv("AGENTKIT_BROWSER", raising=False)
     monkeypatch.setattr(import_module("agentkit.tools.browser.launch"), "FIXED", ())
     assert find_browser() is None
-    with pytest.raises(UsageError, match="no browser was found .*apt-get install chromium"):
+    with pytest.raises(UsageError, match=r"no browser was found .*apt-get install chromium"):
         await BrowserSession().__aenter__()
 
 
