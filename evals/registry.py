@@ -1,13 +1,15 @@
 """Evaluations and benchmarks by name: what ``agentkit eval`` and ``agentkit bench`` run.
 
 Each is ``module:function``, a function of ``(settings, out)`` that returns an ``Evaluation`` (or an awaitable one).
+Keyword parameters named ``family``, ``items`` and ``cost`` are what it takes of the flags of those names; ``say``
+gets lines of progress.
 """
 
 from __future__ import annotations
 
 EVALS: dict[str, str] = {
-    "attention": "agentkit.evals.attention.choice:evaluate",
+    "attention": "agentkit.evals.attention.run:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",
     "search": "agentkit.evals.search:evaluate",
 }
-BENCHES: dict[str, str] = {"attention": "agentkit.evals.attention.cost:bench"}
+BENCHES: dict[str, str] = {"attention": "agentkit.evals.attention.run:bench"}

@@ -11,32 +11,43 @@ from .flags import Flags
 
 REGISTRY = "agentkit.evals.registry"
 
+Family = Annotated[
+    list[str] | None,
+    typer.Option("--family", help="A part of it, by name; repeat for several. Default: all."),
+]
+Items = Annotated[int | None, typer.Option("--items", min=1, help="How many items of each part.")]
+
 
 def evaluate(
     name: Annotated[str | None, typer.Argument(help="Which; all names are listed without it.")] = None,
     *,
+    family: Family = None,
+    items: Items = None,
     flags: Flags,
 ) -> None:
     """Evaluate an agent or a model on a benchmark."""
-    _call("EVALS", "evaluation", name, flags)
+    _call("EVALS", "evaluation", name, flags, {"family": family, "items": items})
 
 
 def bench(
     name: Annotated[str | None, typer.Argument(help="Which; all names are listed without it.")] = None,
     *,
+    family: Family = None,
+    items: Items = None,
+    cost: Annotated[bool, typer.Option("--cost", help="Measure what it costs, not what it brings.")] = False,
     flags: Flags,
 ) -> None:
-    """Measure the speed of a part."""
-    _call("BENCHES", "bench", name, flags)
+    """Measure what a part brings and what it costs."""
+    _call("BENCHES", "bench", name, flags, {"family": family, "items": items, "cost": cost})
 
 
-def _call(table: str, what: str, name: str | None, flags: Flags) -> None:
-    """Call the function of a name: ``(settings, out) -> Evaluation``, sync or async."""
+def _call(table: str, what: str, name: str | None, flags: Flags, choices: dict[str, Any]) -> None:
+    """Call the function of a name, sync or async, with those of the ``choices`` that were made."""
     from ..contracts.evaluation import Evaluation
     from ..errors import UsageError
     from .kinds import load_object
     from .running import wait_for
-    from .terminal import print_json, show
+    from .terminal import note, print_json, show
 
     known: dict[str, str] = load_object(f"{REGISTRY}:{table}")
     if name is None:
@@ -45,7 +56,14 @@ def _call(table: str, what: str, name: str | None, flags: Flags) -> None:
     if name not in known:
         listed = ", ".join(sorted(known)) or "there are none yet"
         raise UsageError(f"there is no {what} {name!r}", mend=listed)
-    outcome: Any = load_object(known[name])(flags.settings(), flags.out)
+    function: Any = load_object(known[name])
+    takes = inspect.signature(function).parameters
+    made = {choice: value for choice, value in choices.items() if value}
+    if unknown := [choice for choice in made if choice not in takes]:
+        raise UsageError(f"the {what} {name!r} has no --{unknown[0]}")
+    if "say" in takes:
+        made["say"] = lambda line: note(line, "dim")
+    outcome: Any = function(flags.settings(), flags.out, **made)
     evaluation: Evaluation = wait_for(outcome) if inspect.isawaitable(outcome) else outcome
     if flags.json:
         print_json(evaluation)

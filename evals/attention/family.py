@@ -60,6 +60,14 @@ class Family(abc.ABC):
     def item(self, seed: int) -> Item:
         """Return the item of a seed, always the same one."""
 
+    async def items(self, model: Model, count: int, first: int = 1) -> list[Item]:
+        """Return ``count`` items from seed ``first`` on. A family that asks only what a model knows screens here."""
+        return [self.item(seed) for seed in range(first, first + count)]
+
+    def also(self, item: Item, answer: str) -> Mapping[str, bool]:
+        """Return what else is measured of an answer (the option or the reply), by name; nothing by default."""
+        return {}
+
     @abc.abstractmethod
     async def methods(self, model: Model) -> Sequence[Method]:
         """Return the methods to compare on a model, the unedited one first; fits what must be fitted."""
