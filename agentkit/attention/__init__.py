@@ -1,5 +1,7 @@
 """Attention reallocation: edits of labelled spans, inside the model's own fused kernel."""
 
-from .edits import Boost, Edit, Mute, Reweight
+from .edits import Boost, Edit, Ensemble, Mute, Reweight, Variant
+from .learned import Learned
+from .regions import Region
 
-__all__ = ["Boost", "Edit", "Mute", "Reweight"]
+__all__ = ["Boost", "Edit", "Ensemble", "Learned", "Mute", "Region", "Reweight", "Variant"]

@@ -16,12 +16,15 @@ from typing import Any, Literal
 class TextCard:
     """A text tower that runs on the registered attention function.
 
-    ``layers``, ``heads``: the names of those counts in the text configuration.
+    ``layers``, ``heads``: the names of those counts in the text configuration. ``blocks``, ``rotary``: where the
+    decoder has its layers and its rotary position embedding.
     ``excluded``: settings of the configuration that the fused kernel can't do (they must be unset).
     """
 
     layers: str = "num_hidden_layers"
     heads: str = "num_attention_heads"
+    blocks: str = "layers"
+    rotary: str = "rotary_emb"
     excluded: tuple[str, ...] = ()
 
 
@@ -29,11 +32,11 @@ class TextCard:
 class PictureCard:
     """How the image tokens of an architecture lie in the picture.
 
-    ``grid``: *square* (one square grid), *merged* (``image_grid_thw`` divided by the merge size) or *tiles* (equal
-    square tiles, the last of which shows the whole picture).
+    ``grid``: *square* (one square grid), *merged* (``image_grid_thw`` divided by the merge size), *tiles* (equal
+    square tiles, the last of which shows the whole picture) or *tiles_after* (the first one does).
     """
 
-    grid: Literal["square", "merged", "tiles"]
+    grid: Literal["square", "merged", "tiles", "tiles_after"]
 
 
 TEXT: Mapping[str, TextCard] = {
@@ -70,8 +73,8 @@ def text_card(text_config: Any) -> TextCard | None:
 
 def image_grid(
     model_type: str, tokens: int, *, tile: int | None = None, merged: tuple[int, int] | None = None
-) -> tuple[int, int] | None:
-    """Return (height, width) of an image's token grid, None when the architecture's is not known.
+) -> tuple[tuple[int, int], int] | None:
+    """Return (height, width) of an image's token grid and its first token, None when the architecture's is not known.
 
     ``tokens``: image tokens of this picture. ``tile``: tokens of one tile. ``merged``: the grid after merging.
     """
@@ -79,6 +82,9 @@ def image_grid(
     if card is None:
         return None
     if card.grid == "merged":
-        return merged
-    side = math.isqrt(tile if card.grid == "tiles" and tile else tokens)
-    return (side, side) if side * side == (tile if card.grid == "tiles" and tile else tokens) else None
+        return None if merged is None else (merged, 0)
+    whole = tile if card.grid in ("tiles", "tiles_after") and tile else tokens
+    side = math.isqrt(whole)
+    if side * side != whole:
+        return None
+    return (side, side), tokens - whole if card.grid == "tiles" else 0

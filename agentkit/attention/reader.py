@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,54 +12,136 @@ from .compile import Bias
 from .function import head_bias
 
 
+@dataclass(frozen=True)
+class Site:
+    """One layer of one pass, as the attention function sees it, edits included.
+
+    ``query``: (batch, heads, rows, width); ``key``: (batch, key heads, keys, width), rotated. ``out``: what the heads
+    give, (batch, rows, heads, width). ``mask``: None (causal), boolean or additive.
+    """
+
+    layer: int
+    query: torch.Tensor
+    key: torch.Tensor
+    mask: torch.Tensor | None
+    scale: float
+    biases: tuple[Bias, ...]
+    out: torch.Tensor
+
+    @property
+    def start(self) -> int:
+        """The index of the first row among all tokens so far."""
+        return self.key.shape[2] - self.query.shape[2]
+
+    def weights(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the attention (batch, heads, chosen rows, keys) of rows, which are counted from the pass's first.
+
+        float32; gradients flow through it where they are on.
+        """
+        heads, keys = self.query.shape[1], self.key.shape[2]
+        key = self.key.repeat_interleave(heads // self.key.shape[1], dim=1)
+        scores = self.query[:, :, rows].float() @ key.float().transpose(-1, -2) * self.scale
+        if self.biases:
+            scores = scores + head_bias(self.biases, heads, keys, scores.shape[0]).to(scores)
+        if self.mask is None:
+            seen = torch.arange(keys)[None, :] <= rows[:, None] + self.start
+            return scores.masked_fill(~seen, float("-inf")).softmax(-1)
+        chosen = self.mask if self.mask.shape[2] == 1 else self.mask[:, :, rows]
+        if self.mask.dtype == torch.bool:
+            return scores.masked_fill(~chosen, float("-inf")).softmax(-1)
+        return (scores + chosen).softmax(-1)
+
+
+class Reader(abc.ABC):
+    """Is handed every layer that it wants, in every pass inside ``reallocating``."""
+
+    layers: Sequence[int] | None = None
+
+    def wants(self, layer: int) -> bool:
+        """Whether the attention of a layer is to be read."""
+        return self.layers is None or layer in self.layers
+
+    @abc.abstractmethod
+    def read(self, site: Site) -> None:
+        """Take what is wanted of one layer."""
+
+    def read_hidden(self, layer: int, hidden: torch.Tensor) -> None:  # noqa: B027 - few readers want it
+        """Take what a layer gives, (batch, rows, hidden), with residual edits. Needs ``reads_hidden``."""
+
+    reads_hidden: bool = False
+
+
 @dataclass
-class Reader:
+class RowsReader(Reader):
     """Collects how much chosen rows attend to chosen columns, averaged over layers and heads.
 
     ``rows`` and ``columns``: token indices of the prompt (batch of 1). ``layers`` and ``heads``: None for all.
-    Works for a forward pass over the whole prompt; edits that are active are part of what is read.
+    Works for a forward pass over the whole prompt; edits that are active are part of what is read. With
+    ``each``, the layers and heads are kept apart.
     """
 
     rows: Sequence[int]
     columns: Sequence[int]
     layers: Sequence[int] | None = None
     heads: Sequence[int] | None = None
-    _sum: torch.Tensor | None = field(default=None, init=False)
-    _count: int = field(default=0, init=False)
+    each: bool = False
+    _kept: list[torch.Tensor] = field(default_factory=list, init=False)
 
-    def read(
-        self,
-        layer: int,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        mask: torch.Tensor | None,
-        scale: float,
-        biases: tuple[Bias, ...],
-    ) -> None:
-        """Add one layer (called by the attention function with its own arguments)."""
-        if self.layers is not None and layer not in self.layers:
-            return
-        chosen = torch.as_tensor(list(self.rows))
-        heads, keys = query.shape[1], key.shape[2]
-        key = key.repeat_interleave(heads // key.shape[1], dim=1)
-        scores = query[:, :, chosen].float() @ key.float().transpose(-1, -2) * scale
-        if biases:
-            scores = scores + head_bias(biases, heads, keys).to(scores)
-        if mask is None:
-            seen = torch.arange(keys)[None, :] <= chosen[:, None] + keys - query.shape[2]
-            scores = scores.masked_fill(~seen, float("-inf"))
-        elif mask.dtype == torch.bool:
-            scores = scores.masked_fill(~mask[:, :, chosen], float("-inf"))
-        else:
-            scores = scores + mask[:, :, chosen]
-        weights = scores.softmax(-1)[..., torch.as_tensor(list(self.columns))]
-        picked = weights if self.heads is None else weights[:, list(self.heads)]
-        mean = picked.mean(1)[0]
-        self._sum = mean if self._sum is None else self._sum + mean
-        self._count += 1
+    def read(self, site: Site) -> None:
+        weights = site.weights(torch.as_tensor(list(self.rows)))[0][..., torch.as_tensor(list(self.columns))]
+        picked = weights if self.heads is None else weights[list(self.heads)]
+        self._kept.append(picked if self.each else picked.mean(0))
 
     def result(self) -> torch.Tensor:
-        """Return the mean attention, shape (rows, columns). Raises ``RuntimeError`` when nothing was read."""
-        if self._sum is None:
+        """Return the mean attention (rows, columns). Raises ``RuntimeError`` when nothing was read."""
+        kept = self._all()
+        return kept.mean((0, 1)) if self.each else kept.mean(0)
+
+    def table(self) -> torch.Tensor:
+        """Return the attention (layers, heads, rows, columns), with ``each``."""
+        if not self.each:
+            raise RuntimeError("the reader averaged layers and heads")
+        return self._all()
+
+    def _all(self) -> torch.Tensor:
+        if not self._kept:
             raise RuntimeError("no forward pass was read")
-        return self._sum / self._count
+        return torch.stack(self._kept)
+
+
+@dataclass
+class OutputsReader(Reader):
+    """Collects what every head gives in the last row, (layers, heads, width), of the first row of the batch."""
+
+    layers: Sequence[int] | None = None
+    _kept: list[torch.Tensor] = field(default_factory=list, init=False)
+
+    def read(self, site: Site) -> None:
+        self._kept.append(site.out[0, -1])
+
+    def result(self) -> torch.Tensor:
+        """Return the outputs (layers, heads, width)."""
+        return torch.stack(self._kept)
+
+
+@dataclass
+class HiddenReader(Reader):
+    """Collects what chosen layers give in the last row, (layers, hidden), of the first row of the batch."""
+
+    layers: Sequence[int] | None = None
+    reads_hidden: bool = field(default=True, init=False)
+    _kept: dict[int, torch.Tensor] = field(default_factory=dict, init=False)
+
+    def wants(self, layer: int) -> bool:
+        return False
+
+    def read(self, site: Site) -> None:
+        """Nothing: it reads what layers give, not their attention."""
+
+    def read_hidden(self, layer: int, hidden: torch.Tensor) -> None:
+        if self.layers is None or layer in self.layers:
+            self._kept[layer] = hidden[0, -1]
+
+    def result(self) -> torch.Tensor:
+        """Return the states (layers, hidden), in the order of the layers."""
+        return torch.stack([self._kept[layer] for layer in sorted(self._kept)])

@@ -22,7 +22,8 @@ class Span:
 
     ``tokens``: ascending token indices (int64). A text's are contiguous; an image's are its image tokens alone,
     without row marks and wrappers. ``grid``: (height, width) of an image's tokens, None for text; a picture cut
-    into tiles has the grid of its whole view, whose tokens are the last ``height * width``.
+    into tiles has the grid of its whole view, whose first token is number ``first`` of the image's. ``view``: the
+    box of the image (left, top, right, bottom in its pixels) that the grid covers; it may reach beyond the image.
     """
 
     label: Label
@@ -30,6 +31,15 @@ class Span:
     tokens: np.ndarray
     image: Image | None = None
     grid: tuple[int, int] | None = None
+    first: int = 0
+    view: tuple[float, float, float, float] | None = None
+
+    @property
+    def cells(self) -> np.ndarray:
+        """The tokens of the grid, row by row (all tokens where no grid is known)."""
+        if self.grid is None:
+            return self.tokens
+        return self.tokens[self.first : self.first + self.grid[0] * self.grid[1]]
 
 
 @dataclass(frozen=True)

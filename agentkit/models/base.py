@@ -140,11 +140,13 @@ class Heat:
     """Attention of some query rows on some keys, averaged over the chosen heads and layers.
 
     ``weights`` has shape (rows, keys); for an image the keys are its grid, row by row: ``grid`` = (height, width).
+    ``by_head``: (layers, heads), the share of attention that all keys together get, averaged over the rows.
     """
 
     weights: np.ndarray
     grid: tuple[int, int] | None
     tokens: tuple[str, ...] = ()
+    by_head: np.ndarray | None = None
 
 
 _EDITS: ContextVar[tuple[Edit, ...]] = ContextVar("agentkit_edits", default=())
@@ -280,8 +282,7 @@ class Model(abc.ABC):
             wanted.append("schema")
         if request.logprobs:
             wanted.append("logprobs")
-        if request.edits:
-            wanted.append("attention")
+        wanted += [need for edit in request.edits for need in edit.needs]
         for capability in wanted:
             if not getattr(self.capabilities, capability):
                 raise UnsupportedCapability(

@@ -6,8 +6,10 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +21,10 @@ from .base import Capabilities, Chunk, Heat, Model, Reply, Request, Scores
 from .card import VisionCard
 
 if TYPE_CHECKING:
+    from ..attention.edits import Edit
+    from ..attention.lab import Lab
+    from ..content import Message
+    from .local_course import Merge
     from .local_engine import Job
     from .local_generation import Writing
 
@@ -57,6 +63,7 @@ class LocalModel(Model):
         from .local_constraints import Grammar
         from .local_engine import Engine
         from .local_generation import Writer
+        from .local_lab import LocalLab
         from .local_prompt import Encoder
 
         self.reference = reference
@@ -69,6 +76,7 @@ class LocalModel(Model):
         config = self.engine.text_config
         self._grammar = Grammar.of(self.tokenizer, config.vocab_size, sorted(ends))
         self._writer = Writer(self.engine, self.encoder, frozenset(ends))
+        self._lab = LocalLab(reference, self.engine, self.encoder)
         self.capabilities = Capabilities(
             images=self.processor is not None and self.module.config.model_type in PICTURE,
             schema=self._grammar is not None,
@@ -144,29 +152,68 @@ class LocalModel(Model):
             if stop is not None:
                 stop.set()
 
-    def _job(self, request: Request) -> Job:
-        from .local_engine import Job
+    async def work(self, method: Callable[[Lab], T]) -> T:
+        """Run a method that looks at the model (fits, profiles, reads) on the model's own thread."""
+        return await self._run(lambda: method(self._lab))
 
-        return Job(self.encoder.encode(request.messages), request.edits)
+    @contextmanager
+    def applied(self, messages: Sequence[Message], edits: Sequence[Edit]) -> Iterator[dict[str, Any]]:
+        """Apply edits to transformers' own calls of ``module`` inside the block; yield the inputs of the prompt.
+
+        For what agentkit does not do itself, such as beam search: ``module.generate(**inputs, num_beams=4)``.
+        Raises ``UsageError`` for an ensemble, which needs agentkit's own decoding.
+        """
+        import torch
+
+        from ..attention.active import reallocating
+
+        ask = self._ask(Request(tuple(messages), edits=tuple(edits)))
+        if ask.merge is not None:
+            raise UsageError("an ensemble of variants can't run in transformers' own generate")
+        (job,) = ask.jobs
+        self.engine.check([job])
+        inputs = dict(job.prompt.inputs) | {"input_ids": torch.from_numpy(job.prompt.ids)[None]}
+        if "image_grid_thw" in inputs:
+            inputs["mm_token_type_ids"] = torch.from_numpy(job.prompt.image_tokens)[None].long()
+        with reallocating(self.engine.plan(job)):
+            yield inputs
+
+    def _ask(self, request: Request) -> Ask:
+        """Encode a request and let its edits look at the model; an ensemble gives several jobs."""
+        from ..attention.edits import Ensemble
+        from .local_lab import job_of
+
+        ensembles = [edit for edit in request.edits if isinstance(edit, Ensemble)]
+        if not ensembles:
+            return Ask([job_of(self._lab, request.messages, request.edits)])
+        if len(ensembles) > 1:
+            names = " and ".join(edit.name for edit in ensembles)
+            raise UsageError(f"one call runs one ensemble of variants, not {names}", mend="use one of them")
+        (ensemble,) = ensembles
+        others = tuple(edit for edit in request.edits if edit is not ensemble)
+        variants = ensemble.variants(request.messages, others)
+        jobs = [job_of(self._lab, variant.messages, variant.edits) for variant in variants]
+        return Ask(jobs, ensemble.merge)
 
     def _write_all(
         self, requests: Sequence[Request], stop: threading.Event, say: Callable[[str], None] | None = None
     ) -> list[Reply]:
         from .local_generation import Writing
-        from .local_scoring import batches
 
-        jobs = [self._job(request) for request in requests]
-        self.engine.check(jobs)
+        asks = [self._ask(request) for request in requests]
+        self.engine.check([job for ask in asks for job in ask.jobs])
         writings = [Writing(request.sampling, self._constraint(request), say) for request in requests]
-        seconds = [0.0] * len(jobs)
-        for batch in batches(jobs):
+        seconds = [0.0] * len(asks)
+        for batch in _batches(asks):
             start = time.perf_counter()
-            self._writer.write([jobs[i] for i in batch], [writings[i] for i in batch], stop.is_set)
-            for i in batch:
-                seconds[i] = (time.perf_counter() - start) / len(batch)
+            jobs = [job for index in batch for job in asks[index].jobs]
+            chosen = [writings[index] for index in batch]
+            self._writer.write(jobs, chosen, stop.is_set, asks[batch[0]].merge)
+            for index in batch:
+                seconds[index] = (time.perf_counter() - start) / len(batch)
         return [
-            self._reply(request, job, writing, took)
-            for request, job, writing, took in zip(requests, jobs, writings, seconds, strict=True)
+            self._reply(request, ask, writing, took)
+            for request, ask, writing, took in zip(requests, asks, writings, seconds, strict=True)
         ]
 
     def _constraint(self, request: Request) -> Any:
@@ -174,7 +221,7 @@ class LocalModel(Model):
             return None
         return self._grammar.constraint(request.schema)
 
-    def _reply(self, request: Request, job: Job, writing: Writing, seconds: float) -> Reply:
+    def _reply(self, request: Request, ask: Ask, writing: Writing, seconds: float) -> Reply:
         from .schema import parse_reply
 
         finish = writing.finish or "length"
@@ -185,14 +232,15 @@ class LocalModel(Model):
         if request.logprobs:
             pieces = [self.tokenizer.decode([token]) for token in writing.ids]
             logprobs = tuple(zip(pieces, writing.logprobs, strict=True))
-        usage = self._usage(job, len(writing.ids), seconds)
+        usage = self._usage(ask, len(writing.ids), seconds)
         return Reply(writing.text, (), data, finish, usage, logprobs, self.reference)
 
-    def _usage(self, job: Job, output: int, seconds: float) -> Usage:
-        pictures = sum(part.image is not None for part in job.prompt.spans.parts)
+    def _usage(self, ask: Ask, output: int, seconds: float) -> Usage:
+        parts = [part for job in ask.jobs for part in job.prompt.spans.parts]
+        pictures = sum(part.image is not None for part in parts)
         return Usage(
             calls=1,
-            input_tokens=len(job.prompt),
+            input_tokens=sum(len(job.prompt) for job in ask.jobs),
             output_tokens=output,
             images=pictures,
             cost=0.0,
@@ -205,16 +253,23 @@ class LocalModel(Model):
         from .local_scoring import score
 
         start = time.perf_counter()
-        jobs = [self._job(request) for request in requests]
+        asks = [self._ask(request) for request in requests]
         replies = [self.encoder.encode_reply(option) for option in options]
         if any(not ids for ids in replies):
             raise UsageError("an empty option can't be scored by a model without an end-of-turn token")
-        totals = score(self.engine, jobs, replies, stop.is_set)
-        seconds = (time.perf_counter() - start) / max(len(jobs), 1)
+        totals: list[list[float]] = [[] for _ in asks]
+        plain = [index for index, ask in enumerate(asks) if ask.merge is None]
+        jobs = [asks[index].jobs[0] for index in plain]
+        for index, total in zip(plain, score(self.engine, jobs, replies, stop.is_set), strict=True):
+            totals[index] = total
+        for index, ask in enumerate(asks):
+            if ask.merge is not None:
+                (totals[index],) = score(self.engine, ask.jobs, replies, stop.is_set, ask.merge)
+        seconds = (time.perf_counter() - start) / max(len(asks), 1)
         counts = tuple(len(ids) for ids in replies)
         return [
-            Scores(options, tuple(total), counts, self._usage(job, 0, seconds))
-            for job, total in zip(jobs, totals, strict=True)
+            Scores(options, tuple(total), counts, self._usage(ask, 0, seconds))
+            for ask, total in zip(asks, totals, strict=True)
         ]
 
     def _read(
@@ -225,28 +280,46 @@ class LocalModel(Model):
         layers: Sequence[int] | None,
         heads: Sequence[int] | None,
     ) -> Heat:
-        from ..attention.compile import check_edits
-        from ..attention.edits import Reweight
-        from ..attention.reader import Reader
+        from ..attention.reader import RowsReader
 
-        job = self._job(request)
-        spans = job.prompt.spans
-        columns = spans.find(keys)
+        ask = self._ask(request)
+        if ask.merge is not None:
+            raise UsageError(
+                "the attention of an ensemble of variants can't be read", mend="read one variant"
+            )
+        (job,) = ask.jobs
+        target = self.engine.target(job.prompt)
+        target.check(layers, heads)
         grid = None
         if isinstance(keys, Image):
-            span = spans.image(keys)
-            grid = span.grid
-            columns = span.tokens if grid is None else span.tokens[-grid[0] * grid[1] :]
-        # The same bounds as for an edit.
-        probe = Reweight(
-            keys, 1.0, None if layers is None else tuple(layers), None if heads is None else tuple(heads)
-        )
-        check_edits([probe], spans, self.engine.layers, self.engine.heads)
-        rows = [len(job.prompt) - 1] if query == "last" else spans.find(query).tolist()
-        reader = Reader(rows, columns.tolist(), layers, heads)
-        self.engine.read(job, reader)
+            span = job.prompt.spans.image(keys)
+            grid, columns = span.grid, span.cells
+        else:
+            columns = target.find(keys)
+        rows = [len(job.prompt) - 1] if query == "last" else target.find(query).tolist()
+        reader = RowsReader(rows, columns.tolist(), layers, heads, each=True)
+        self.engine.run(job, [reader])
         tokens = tuple(self.tokenizer.decode([int(job.prompt.ids[column])]) for column in columns)
-        return Heat(reader.result().numpy(), grid, tokens)
+        table = reader.table()
+        return Heat(reader.result().numpy(), grid, tokens, table.sum(-1).mean(-1).numpy())
+
+
+@dataclass
+class Ask:
+    """A request, encoded: its job, or the jobs of the variants of an ensemble and how they are merged."""
+
+    jobs: list[Job]
+    merge: Merge | None = None
+
+
+def _batches(asks: Sequence[Ask]) -> list[list[int]]:
+    """Return the indices of asks in batches; an ensemble is a batch of its own."""
+    from .local_scoring import batches
+
+    plain = [index for index, ask in enumerate(asks) if ask.merge is None]
+    grouped = batches([asks[index].jobs[0] for index in plain])
+    alone = [[index] for index, ask in enumerate(asks) if ask.merge is not None]
+    return [*([plain[place] for place in batch] for batch in grouped), *alone]
 
 
 def _card(folder: Path | None) -> VisionCard:

@@ -11,11 +11,15 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from ..attention.active import reallocating
 from ..attention.architectures import text_card
-from ..attention.compile import Plan, check_edits, compile_edits, marks
+from ..attention.compile import Plan, Row, compile_edits, make_plan, marks
 from ..attention.edits import Edit
-from ..attention.function import reallocating, register
+from ..attention.function import register
+from ..attention.hooks import attach
+from ..attention.primitives import Primitive
 from ..attention.reader import Reader
+from ..attention.target import Target
 from ..errors import UsageError
 from .local_prompt import Prompt
 
@@ -28,12 +32,13 @@ class Cancelled(Exception):  # noqa: N818 - a signal, not an error
     """The caller no longer wants the result."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
-    """An encoded prompt and the edits that its call asked for."""
+    """An encoded prompt and the edits that its call asked for, already prepared. Compiled once, by the engine."""
 
     prompt: Prompt
     edits: tuple[Edit, ...] = ()
+    primitives: tuple[Primitive, ...] | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -98,15 +103,34 @@ class Engine:
         self.text_config = module.config.get_text_config(decoder=True)
         self.context: int | None = getattr(self.text_config, "max_position_embeddings", None)
         card = text_card(self.text_config)
+        self.card = card
         self.editable = card is not None
         self.layers = int(getattr(self.text_config, card.layers if card else "num_hidden_layers"))
         self.heads = int(getattr(self.text_config, card.heads if card else "num_attention_heads"))
+        self.kv_heads = int(getattr(self.text_config, "num_key_value_heads", None) or self.heads)
+        self.hidden = int(self.text_config.hidden_size)
+        self.width = int(getattr(self.text_config, "head_dim", None) or self.hidden // self.heads)
         self.prefixes = Prefixes(prefix_bytes)
+        self._hooked = False
+        # Nothing here trains weights; what is differentiated (a latent, a factor) asks for its own gradient.
+        module.requires_grad_(False)
         if self.editable:
             name = register()
             inner = self.text_config is not module.config
             # Set on the text tower alone: setting it on the whole would also check towers that know only eager.
             (module.get_decoder() if inner else module).set_attn_implementation(name)
+
+    def target(self, prompt: Prompt) -> Target:
+        """Return what the edits of a prompt are compiled against."""
+        return Target(
+            prompt.spans, len(prompt), self.layers, self.heads, self.kv_heads, self.width, self.hidden
+        )
+
+    def compiled(self, job: Job) -> tuple[Primitive, ...]:
+        """Return the primitives of a job. Raises ``UsageError`` for an edit that can't apply to its prompt."""
+        if job.primitives is None:
+            job.primitives = compile_edits(job.edits, self.target(job.prompt))
+        return job.primitives
 
     def check(self, jobs: Sequence[Job], room: int = 1) -> None:
         """Raise ``UsageError``, before any token, for an edit that can't apply or a prompt that is too long.
@@ -114,7 +138,7 @@ class Engine:
         ``room``: tokens that must fit after the prompt.
         """
         for job in jobs:
-            check_edits(job.edits, job.prompt.spans, self.layers, self.heads)
+            self.compiled(job)
             if self.context is not None and len(job.prompt) + room > self.context:
                 raise UsageError(
                     f"the prompt has {len(job.prompt)} tokens and the model takes {self.context}",
@@ -137,8 +161,8 @@ class Engine:
             ids[row, pad:] = torch.from_numpy(job.prompt.ids)
             mask[row, pad:] = True
             positions[:, row, pad:] = torch.from_numpy(job.prompt.positions)
-            rows.append((job.edits, job.prompt.spans, pad))
-        plan = compile_edits(rows, width=width, layers=self.layers, heads=self.heads)
+            rows.append(Row(self.compiled(job), self.target(job.prompt), pad))
+        plan = make_plan(rows, width)
         padded = None if bool(mask.all()) else mask
         inputs = _stack([job.prompt.inputs for job in jobs])
         cache = DynamicCache()
@@ -186,19 +210,38 @@ class Engine:
             last=count,
         )
 
-    def read(self, job: Job, reader: Reader) -> None:
-        """Run one whole prompt under a reader."""
+    def run(
+        self,
+        job: Job,
+        readers: Sequence[Reader] = (),
+        *,
+        last: int = 1,
+        gradients: bool = False,
+    ) -> torch.Tensor:
+        """Return the logits (last, vocabulary) of one whole pass without a cache, under readers.
+
+        ``gradients``: the pass can be differentiated by the tensors of the job's primitives.
+        """
         self.check([job])
-        plan = self._plan(job)
-        with torch.inference_mode(), reallocating(plan, reader):
-            self._call(
+        plan = self.plan(job)
+        self._attach(plan, readers)
+        with torch.enable_grad() if gradients else torch.inference_mode(), reallocating(plan, readers):
+            return self._call(
                 torch.from_numpy(job.prompt.ids)[None],
                 torch.from_numpy(job.prompt.positions)[:, None],
-                DynamicCache(),
+                None,
                 None,
                 job.prompt.inputs,
-                1,
-            )
+                last,
+            )[0]
+
+    def _attach(self, plan: Plan | None, readers: Sequence[Reader] = ()) -> None:
+        """Attach the hooks when something needs them for the first time: an unedited model has none."""
+        wanted = (plan is not None and plan.hooked) or any(reader.reads_hidden for reader in readers)
+        if wanted and not self._hooked:
+            assert self.card is not None
+            attach(self.module.get_decoder(), self.text_config, self.card)
+            self._hooked = True
 
     def _prefill_one(self, job: Job, keep: bool) -> State:
         prompt = job.prompt
@@ -206,7 +249,7 @@ class Engine:
         known, pairs = self.prefixes.longest(key)
         known = self._usable(prompt, known)
         pairs = [(k[:, :, :known], v[:, :, :known]) for k, v in pairs]
-        plan = self._plan(job)
+        plan = self.plan(job)
         cache = _cache_of(pairs) if known else DynamicCache()
         inputs = prompt.inputs if prompt.image_tokens[known:].any() else {}
         logits = self._forward(
@@ -226,7 +269,7 @@ class Engine:
     def _key(self, job: Job) -> np.ndarray:
         """Return (tokens, 2): ids, and marks that tell edits and pictures apart."""
         prompt = job.prompt
-        mark = marks(job.edits, prompt.spans, len(prompt))
+        mark = marks(self.compiled(job), len(prompt))
         for span in prompt.spans.parts:
             if span.image is not None:
                 digest = np.frombuffer(bytes.fromhex(span.image.sha256)[:8], dtype=np.int64)[0]
@@ -240,9 +283,11 @@ class Engine:
             known = int(np.argmax(prompt.image_tokens))
         return known if known >= MIN_PREFIX else 0
 
-    def _plan(self, job: Job) -> Plan | None:
-        rows = [(job.edits, job.prompt.spans, 0)]
-        return compile_edits(rows, width=len(job.prompt), layers=self.layers, heads=self.heads)
+    def plan(self, job: Job) -> Plan | None:
+        """Return the plan of one job alone, hooks attached."""
+        plan = make_plan([Row(self.compiled(job), self.target(job.prompt))], len(job.prompt))
+        self._attach(plan)
+        return plan
 
     def _axes(self, positions: torch.Tensor) -> torch.Tensor:
         """Return text positions (batch, n) as (axes, batch, n)."""
@@ -271,6 +316,7 @@ class Engine:
         last: int,
         inputs: dict[str, Any] | None = None,
     ) -> torch.Tensor:
+        self._attach(plan)
         with torch.inference_mode(), reallocating(plan):
             return self._call(ids, positions, cache, mask, inputs or {}, last)
 
@@ -278,7 +324,7 @@ class Engine:
         self,
         ids: torch.Tensor,
         positions: torch.Tensor,
-        cache: DynamicCache,
+        cache: DynamicCache | None,
         mask: Any,
         inputs: dict[str, Any],
         last: int,
@@ -290,7 +336,7 @@ class Engine:
             position_ids=positions[0] if len(positions) == 1 else positions,
             attention_mask=mask,
             past_key_values=cache,
-            use_cache=True,
+            use_cache=cache is not None,
             logits_to_keep=last,
             **pictures,
         )
@@ -326,5 +372,5 @@ def _cache_of(pairs: KeyValues) -> DynamicCache:
 
 def _stack(inputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the picture tensors of several prompts as one set (joined along the first axis)."""
-    names = inputs[0].keys()
-    return {name: torch.cat([item[name] for item in inputs]) for name in names}
+    names = dict.fromkeys(name for item in inputs for name in item)
+    return {name: torch.cat([item[name] for item in inputs if name in item]) for name in names}

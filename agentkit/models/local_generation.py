@@ -9,6 +9,7 @@ import torch
 
 from .base import Finish, Sampling
 from .local_constraints import Constraint
+from .local_course import Course, Merge
 from .local_engine import Cancelled, Engine, Job
 from .local_prompt import Encoder
 
@@ -48,10 +49,14 @@ class Writer:
         jobs: Sequence[Job],
         writings: Sequence[Writing],
         cancelled: Callable[[], bool] = lambda: False,
+        merge: Merge | None = None,
     ) -> None:
-        """Write a batch of replies into ``writings``. Raises ``UsageError`` when a prompt is too long."""
-        state = self.engine.prefill(jobs)
-        logits = state.logits
+        """Write a batch of replies into ``writings``. Raises ``UsageError`` when a prompt is too long.
+
+        With ``merge`` the jobs are variants of one prompt, and there is one reply.
+        """
+        course = Course(self.engine, jobs, merge)
+        logits = course.logits
         for _ in range(max(writing.sampling.max_tokens for writing in writings)):
             if cancelled():
                 raise Cancelled
@@ -60,11 +65,11 @@ class Writer:
                 return
             # A finished row goes on with any token: its columns are its own.
             following = torch.tensor([[0 if token is None else token] for token in chosen])
-            if self.engine.context is not None and state.used + 1 > self.engine.context:
+            if self.engine.context is not None and course.used + 1 > self.engine.context:
                 for writing in writings:
                     self._end(writing, "length")
                 return
-            logits = self.engine.step(state, following)
+            logits = course.step(following)
 
     def _next(self, writing: Writing, logits: torch.Tensor) -> int | None:
         """Choose a token for one row; return None when the reply has ended."""

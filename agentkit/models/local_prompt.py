@@ -20,6 +20,7 @@ from ..attention.architectures import image_grid
 from ..attention.spans import Span, Spans
 from ..content import Message, Part, Picture, Text
 from ..errors import ModelError, UsageError
+from .local_view import view_of
 
 OPEN, CLOSE = "\ue0a0", "\ue0a1"
 MARKER = re.compile(f"{OPEN}(\\d+){CLOSE}")
@@ -100,8 +101,9 @@ class Encoder:
             tokens = _inside(starts, ends, *ranges.get(index, (0, 0)))
             if isinstance(part, Picture):
                 tokens = tokens[image_tokens[tokens]]
-                grid = self._grid(shown, len(tokens), inputs)
-                spans.append(Span(part.label, part.trust, tokens, part.image, grid))
+                grid, first = self._grid(shown, len(tokens), inputs) or (None, 0)
+                view = view_of(self.processor.image_processor, part.image.size)
+                spans.append(Span(part.label, part.trust, tokens, part.image, grid, first, view))
                 shown += 1
             else:
                 spans.append(Span(part.label, part.trust, tokens))
@@ -239,7 +241,7 @@ class Encoder:
         )
         return positions[:, 0].numpy()
 
-    def _grid(self, index: int, tokens: int, inputs: dict[str, Any]) -> tuple[int, int] | None:
+    def _grid(self, index: int, tokens: int, inputs: dict[str, Any]) -> tuple[tuple[int, int], int] | None:
         merged = None
         if "image_grid_thw" in inputs:
             _, height, width = inputs["image_grid_thw"][index].tolist()

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .local_engine import Cancelled, Engine, Job, State, common_prefix
+from .local_course import Course, Merge, shapes
+from .local_engine import Cancelled, Engine, Job, common_prefix
 
 # Logits of a pass are (batch, nodes, vocabulary): about 200 MB for 1,024 rows of 49,152.
 MAX_ROWS = 1024
@@ -62,29 +63,30 @@ def score(
     jobs: Sequence[Job],
     options: Sequence[Sequence[int]],
     cancelled: Callable[[], bool] = lambda: False,
+    merge: Merge | None = None,
 ) -> list[list[float]]:
     """Return per prompt the summed natural log-probability of each option (token ids, the end included).
 
-    Raises ``Cancelled`` between two passes once ``cancelled`` says so.
+    With ``merge`` the jobs are variants of one prompt, and there is one result. Raises ``Cancelled`` between two passes once ``cancelled`` says so.
     """
     engine.check(jobs, max(len(ids) for ids in options) - 1)
-    results: list[list[float]] = [[] for _ in jobs]
-    for batch in batches(jobs):
+    results: list[list[float]] = [[] for _ in jobs[: 1 if merge else None]]
+    for batch in batches(jobs) if merge is None else [list(range(len(jobs)))]:
         if cancelled():
             raise Cancelled
-        state = engine.prefill([jobs[index] for index in batch])
-        first = state.logits.log_softmax(-1)
+        course = Course(engine, [jobs[index] for index in batch], merge)
+        first = course.logits.log_softmax(-1)
         for group in _groups(options, max(1, MAX_ROWS // len(batch))):
             if cancelled():
                 raise Cancelled
             tree = Tree()
             paths = [tree.add(ids) for ids in group]
-            after = _branch(engine, state, tree)
+            after = _branch(course, tree)
             for ids, path in zip(group, paths, strict=True):
                 total = first[:, ids[0]].double()
                 for node, token in zip(path, ids[1:], strict=True):
                     total = total + after[:, node, token].double()
-                for index, value in zip(batch, total.tolist(), strict=True):
+                for index, value in zip(batch if merge is None else [0], total.tolist(), strict=True):
                     results[index].append(value)
     return results
 
@@ -96,13 +98,13 @@ def batches(jobs: Sequence[Job]) -> list[list[int]]:
     """
     if len(jobs) > 1 and _mostly_shared(jobs):
         return [[index] for index in range(len(jobs))]
-    order = sorted(range(len(jobs)), key=lambda index: (_shapes(jobs[index]), len(jobs[index].prompt)))
+    order = sorted(range(len(jobs)), key=lambda index: (shapes(jobs[index]), len(jobs[index].prompt)))
     result: list[list[int]] = []
     for index in order:
         last = result[-1] if result else []
         fits = (
             last
-            and _shapes(jobs[last[0]]) == _shapes(jobs[index])
+            and shapes(jobs[last[0]]) == shapes(jobs[index])
             and (len(last) + 1) * len(jobs[index].prompt) <= MAX_BATCH_TOKENS
         )
         if fits:
@@ -112,10 +114,10 @@ def batches(jobs: Sequence[Job]) -> list[list[int]]:
     return result
 
 
-def _branch(engine: Engine, state: State, tree: Tree) -> torch.Tensor:
+def _branch(course: Course, tree: Tree) -> torch.Tensor:
     if not tree.tokens:
-        return torch.zeros(state.logits.shape[0], 0, state.logits.shape[1])
-    logits = engine.branch(state, torch.tensor(tree.tokens), torch.tensor(tree.depths), tree.sees())
+        return torch.zeros(course.logits.shape[0], 0, course.logits.shape[1])
+    logits = course.branch(torch.tensor(tree.tokens), torch.tensor(tree.depths), tree.sees())
     return logits.log_softmax(-1)
 
 
@@ -130,10 +132,6 @@ def _groups(options: Sequence[Sequence[int]], limit: int) -> list[list[Sequence[
         result[-1].append(ids)
         size += len(ids)
     return result
-
-
-def _shapes(job: Job) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    return tuple((name, tuple(value.shape[1:])) for name, value in sorted(job.prompt.inputs.items()))
 
 
 def _mostly_shared(jobs: Sequence[Job]) -> bool:

@@ -14,7 +14,7 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
-from agentkit.attention import Reweight
+from agentkit.attention import Edit, Reweight
 from agentkit.attention.function import NAME
 from agentkit.models.local import LocalModel
 from agentkit.models.local_prompt import Prompt
@@ -58,7 +58,7 @@ def implementation(module: Any, name: str) -> Iterator[None]:
 def logits(
     model: LocalModel,
     prompt: Prompt,
-    edits: Sequence[Reweight] = (),
+    edits: Sequence[Edit] = (),
     after: Sequence[int] = (),
     attention: str = "literal",
 ) -> torch.Tensor:
@@ -69,7 +69,10 @@ def logits(
         types = torch.zeros_like(ids)
         types[0, : len(prompt)] = torch.from_numpy(prompt.image_tokens).long()
         inputs["mm_token_type_ids"] = types
-    _EDITS[:] = [(torch.from_numpy(prompt.spans.find(e.span)), e.factor, e.layers, e.heads) for e in edits]
+    target = model.engine.target(prompt)
+    for edit in edits:
+        assert isinstance(edit, Reweight)
+        _EDITS.append((torch.from_numpy(target.find(edit.span)), edit.factor, edit.layers, edit.heads))
     try:
         with implementation(model.module, attention), torch.no_grad():
             return model.module(input_ids=ids, use_cache=False, **inputs).logits[0]

@@ -13,7 +13,6 @@ from local_samples import BLUE, RED, talk
 from tiny_models import PICTURE_KINDS, TEXT_KINDS
 
 from agentkit.attention import Boost, Mute, Reweight
-from agentkit.attention.compile import compile_edits
 from agentkit.attention.function import NAME, reallocating
 from agentkit.content import Message
 from agentkit.errors import UsageError
@@ -169,7 +168,7 @@ def test_edits_in_threads_never_see_each_other(tiny: Load) -> None:
 
     def work(index: int) -> None:
         edits = (Boost("instruction", factors[index]),)
-        plan = compile_edits([(edits, prompt.spans, 0)], width=len(prompt), layers=3, heads=6)
+        plan = model.engine.plan(Job(prompt, edits))
         start.wait()
         for _ in range(5):
             with reallocating(plan), torch.no_grad():
@@ -207,9 +206,7 @@ def test_edits_are_removed_after_an_error(tiny: Load) -> None:
     model = tiny("llama")
     prompt = model.encoder.encode(talk(model))
     plain = literal.logits(model, prompt, attention=NAME)
-    plan = compile_edits(
-        [((Boost("instruction", 9.0),), prompt.spans, 0)], width=len(prompt), layers=3, heads=6
-    )
+    plan = model.engine.plan(Job(prompt, (Boost("instruction", 9.0),)))
     with pytest.raises(RuntimeError, match="stop"), reallocating(plan):
         raise RuntimeError("stop")
     assert torch.equal(plain, literal.logits(model, prompt, attention=NAME))
@@ -273,7 +270,7 @@ def test_half_precision_keeps_the_factor(tiny: Load, dtype: torch.dtype) -> None
     module.layer_idx, module.is_causal, module.num_key_value_groups = 0, True, 1  # type: ignore[assignment]
     model = tiny("llama")
     prompt = model.encoder.encode(talk(model))
-    plan = compile_edits([((Boost("system", 40.0),), prompt.spans, 0)], width=30, layers=3, heads=6)
+    plan = model.engine.plan(Job(prompt, (Boost("system", 40.0),)))
     with reallocating(plan):
         exact, _ = attention(module, q, k, v, None, scaling=0.25)
         half, _ = attention(module, q.to(dtype), k.to(dtype), v.to(dtype), None, scaling=0.25)

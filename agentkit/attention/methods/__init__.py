@@ -1,0 +1,1 @@
+"""The methods: each a small file that says where it comes from and which quirks it keeps or drops."""

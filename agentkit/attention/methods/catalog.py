@@ -1,0 +1,19 @@
+"""All methods by name: what ``agentkit edits`` lists."""
+
+from __future__ import annotations
+
+import importlib
+
+from ..edits import Edit
+
+# module:class, relative to ``agentkit.attention``.
+METHODS: tuple[str, ...] = ("edits:Reweight",)
+
+
+def load() -> list[type[Edit]]:
+    """Return the classes of all methods."""
+    found = []
+    for entry in METHODS:
+        module, _, name = entry.partition(":")
+        found.append(getattr(importlib.import_module(f"agentkit.attention.{module}"), name))
+    return found

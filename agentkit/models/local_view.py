@@ -1,0 +1,27 @@
+"""Which part of a picture an image processor lets a model see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def view_of(processor: Any, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the box (left, top, right, bottom, in pixels of a picture of (width, height)) that the model sees.
+
+    Read off the processor's settings: padded to a square (the box reaches beyond the picture), cropped about the
+    centre (it is smaller), or resized whole.
+    """
+    width, height = size
+    if getattr(processor, "do_pad", False) and hasattr(processor, "pad_to_square"):
+        side = max(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        return left, top, left + side, top + side
+    if not getattr(processor, "do_center_crop", False):
+        return 0.0, 0.0, float(width), float(height)
+    crop, resized = processor.crop_size, processor.size
+    if getattr(resized, "shortest_edge", None):
+        across = down = resized.shortest_edge / min(width, height)
+    else:
+        across, down = resized.width / width, resized.height / height
+    half_width, half_height = crop.width / across / 2, crop.height / down / 2
+    return width / 2 - half_width, height / 2 - half_height, width / 2 + half_width, height / 2 + half_height
