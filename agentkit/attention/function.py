@@ -72,7 +72,13 @@ def attention(
     mask = (
         attention_mask if plan.groups is None else _grouped_mask(now, plan.groups, attention_mask, query, key)
     )
-    out = _attend(now, plan.biases, module, query, key, value, mask, dropout, scale, is_causal, kwargs)
+    explicit = None
+    if any(reader.explicit for reader in readers):
+        explicit = weights_of(query, key, mask, scale, plan.biases, torch.arange(query.shape[2]))
+        shared = value.repeat_interleave(query.shape[1] // value.shape[1], dim=1)
+        out = (explicit.to(value) @ shared).transpose(1, 2)
+    else:
+        out = _attend(now, plan.biases, module, query, key, value, mask, dropout, scale, is_causal, kwargs)
     plain = out
     for edit, generated in ((plan.heads, False), (plan.generated, True)):
         if edit is not None:
@@ -80,7 +86,7 @@ def attention(
     if readers:
         from .reader import Site
 
-        site = Site(index, query, key, mask, scale, plan.biases, out)
+        site = Site(index, query, key, mask, scale, plan.biases, out, explicit)
         for reader in readers:
             reader.read(site)
     return out, None
@@ -116,6 +122,29 @@ def head_bias(biases: tuple[Bias, ...], heads: int, keys: int, batch: int = 1) -
         total = part if total is None else total + part
     assert total is not None
     return total
+
+
+def weights_of(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float,
+    biases: tuple[Bias, ...],
+    rows: torch.Tensor,
+) -> torch.Tensor:
+    """Return the attention (batch, heads, chosen rows, keys) of some rows of a pass, float32, by its plain formula."""
+    heads, keys = query.shape[1], key.shape[2]
+    key = key.repeat_interleave(heads // key.shape[1], dim=1)
+    scores = query[:, :, rows].float() @ key.float().transpose(-1, -2) * scale
+    if biases:
+        scores = scores + head_bias(biases, heads, keys, scores.shape[0]).to(scores)
+    if mask is None:
+        seen = torch.arange(keys)[None, :] <= rows[:, None] + keys - query.shape[2]
+        return scores.masked_fill(~seen, float("-inf")).softmax(-1)
+    chosen = mask if mask.shape[2] == 1 else mask[:, :, rows]
+    if mask.dtype == torch.bool:
+        return scores.masked_fill(~chosen, float("-inf")).softmax(-1)
+    return (scores + chosen).softmax(-1)
 
 
 def _attend(

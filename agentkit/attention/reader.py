@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .compile import Bias
-from .function import head_bias
+from .function import weights_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Site:
     """One layer of one pass, as the attention function sees it, edits included.
 
     ``query``: (batch, heads, rows, width); ``key``: (batch, key heads, keys, width), rotated. ``out``: what the heads
-    give, (batch, rows, heads, width). ``mask``: None (causal), boolean or additive.
+    give, (batch, rows, heads, width). ``mask``: None (causal), boolean or additive. ``explicit``: the whole attention
+    (batch, heads, rows, keys) that ``out`` was made from, where a reader asked for it.
     """
 
     layer: int
@@ -27,6 +28,7 @@ class Site:
     scale: float
     biases: tuple[Bias, ...]
     out: torch.Tensor
+    explicit: torch.Tensor | None = None
 
     @property
     def start(self) -> int:
@@ -38,18 +40,7 @@ class Site:
 
         float32; gradients flow through it where they are on.
         """
-        heads, keys = self.query.shape[1], self.key.shape[2]
-        key = self.key.repeat_interleave(heads // self.key.shape[1], dim=1)
-        scores = self.query[:, :, rows].float() @ key.float().transpose(-1, -2) * self.scale
-        if self.biases:
-            scores = scores + head_bias(self.biases, heads, keys, scores.shape[0]).to(scores)
-        if self.mask is None:
-            seen = torch.arange(keys)[None, :] <= rows[:, None] + self.start
-            return scores.masked_fill(~seen, float("-inf")).softmax(-1)
-        chosen = self.mask if self.mask.shape[2] == 1 else self.mask[:, :, rows]
-        if self.mask.dtype == torch.bool:
-            return scores.masked_fill(~chosen, float("-inf")).softmax(-1)
-        return (scores + chosen).softmax(-1)
+        return weights_of(self.query, self.key, self.mask, self.scale, self.biases, rows)
 
 
 class Reader(abc.ABC):
@@ -68,7 +59,10 @@ class Reader(abc.ABC):
     def read_hidden(self, layer: int, hidden: torch.Tensor) -> None:  # noqa: B027 - few readers want it
         """Take what a layer gives, (batch, rows, hidden), with residual edits. Needs ``reads_hidden``."""
 
+    # Whether it takes what layers give, and whether the output must be made from explicit weights: a T x T matrix
+    # a head, for short prompts and gradients only.
     reads_hidden: bool = False
+    explicit: bool = False
 
 
 @dataclass

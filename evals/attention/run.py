@@ -98,16 +98,17 @@ async def measure(
     *,
     store: Rows | None = None,
     items: int | None = None,
+    first: int = 1,
     say: Say = lambda line: None,
 ) -> list[Row]:
-    """Return the rows of a family on a model, in the order of its methods and items.
+    """Return the rows of a family on a model, in the order of its methods and items, from seed ``first`` on.
 
     Rows that ``store`` holds are not made again. A method that the model can't do has one row, which says why.
     """
     store = store or Rows(None)
     say(f"▸ {family.name}: {family.title}  [{model.reference}]")
     try:
-        asked = await family.items(model, items or family.count)
+        asked = await family.items(model, items or family.count, first)
         methods = list(await family.methods(model))
     except UnsupportedCapability as error:
         return [_unsupported(family, model, "all", error, say)]

@@ -62,7 +62,7 @@ def test_factors_multiply_where_they_apply_and_nowhere_else(
     wanted = np.zeros(10)
     for edit in edits:
         if (edit.layers is None or layer in edit.layers) and (edit.heads is None or head in edit.heads):
-            wanted[SPANS.find(edit.span)] += math.log(edit.factor)
+            wanted[TARGET.find(edit.span)] += math.log(edit.factor)
     assert total(edits, layer, head) == pytest.approx(wanted, abs=1e-5)
 
 
