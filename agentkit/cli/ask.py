@@ -1,14 +1,17 @@
-"""``agentkit ask``: a question about pictures."""
+"""``agentkit ask``: a question, mostly about pictures."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .flags import Flags
+
+if TYPE_CHECKING:
+    from ..runtime.agent import GraphAgent
 
 
 class Strategy(StrEnum):
@@ -25,17 +28,30 @@ def ask(
     *,
     flags: Flags,
 ) -> None:
-    """Answer a question about pictures, with the regions that prove the answer."""
+    """Answer a question about pictures, with the regions that prove the answer; or a plain one, without pictures."""
     from ..errors import UsageError
-    from .kinds import agent_class
     from .running import finish, run_agent
 
-    images = [str(path) for path in image or []]
-    if not images:
-        raise UsageError("there is no picture to look at", mend="--image FILE")
-    settings, answers = flags.settings(), flags.answerers()
     for path in image or []:
         if not path.is_file():
             raise UsageError(f"there is no picture at {path}")
-    agent = agent_class("search")(strategy=strategy.value, settings=settings, answers=answers)  # type: ignore[call-arg]
-    finish(run_agent(agent, lambda: agent.arun(question, out=flags.out, images=images), flags), flags)
+    agent, arguments = _agent(flags, strategy, [str(path) for path in image or []])
+    finish(run_agent(agent, lambda: agent.arun(question, out=flags.out, **arguments), flags), flags)
+
+
+def _agent(flags: Flags, strategy: Strategy, images: list[str]) -> tuple[GraphAgent, dict[str, Any]]:
+    """Return who answers, and the arguments of its run."""
+    from ..errors import UsageError
+    from .kinds import agent_class
+
+    settings, answers = flags.settings(), flags.answerers()
+    if images:
+        search: Any = agent_class("search")
+        return search(strategy=strategy.value, settings=settings, answers=answers), {"images": images}
+    if settings.model is None and settings.decide is None:
+        # The embedded models know no facts: what they would say proves nothing.
+        raise UsageError(
+            "there is no picture to look at", mend="--image FILE; or, for a plain question, --model REFERENCE"
+        )
+    plain: Any = agent_class("agent")
+    return plain(may_ask=False, settings=settings, answers=answers), {}

@@ -98,7 +98,9 @@ def test_a_bad_settings_file_names_file_and_key(cli):
     assert "colour" in wrong.err
 
 
-def test_no_picture_at_all(cli):
+def test_without_a_picture_only_a_model_that_was_chosen_answers(cli):
     wrong = cli("ask", QUESTION)
     assert wrong.code == 2
     assert "--image" in wrong.err
+    plain = cli("ask", QUESTION, "--model", "script:red.jsonl", "--json")
+    assert (plain.code, plain.json["answer"], plain.json["evidence"]) == (0, "red", [])
