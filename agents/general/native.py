@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from typing import Any
 
 from agentkit.content import Message, ToolCall
 from agentkit.models import Model, Sampling, ToolSpec
@@ -11,6 +13,8 @@ from agentkit.models import Model, Sampling, ToolSpec
 from .decision import ANSWER, ASK_SPEC, Choices, Decision
 
 SAMPLING = Sampling(max_tokens=1024)
+# What stands around written calls.
+MARKS = re.compile(r"(?:\s|</?tool_call>|```(?:json)?)*")
 
 
 class NativeDialect:
@@ -30,9 +34,9 @@ class NativeDialect:
         reply = await model.generate(history, tools=self._specs(choices), sampling=SAMPLING)
         if reply.tool_calls:
             return Decision(reply.tool_calls)
-        text = reply.text.strip()
-        written = read_written_call(text, f"turn-{len(history)}", self._specs(choices))
-        return Decision((written,)) if written else Decision(answer=text)
+        text, cut = reply.text.strip(), reply.finish == "length"
+        written = read_written_calls(text, f"turn-{len(history)}", self._specs(choices), cut=cut)
+        return Decision(written) if written else Decision(answer=text)
 
     def _specs(self, choices: Choices) -> list[ToolSpec]:
         specs = list(choices.tools)
@@ -43,23 +47,37 @@ class NativeDialect:
         return specs
 
 
-def read_written_call(text: str, call_id: str, specs: Sequence[ToolSpec]) -> ToolCall | None:
-    """Return the call that a reply is, None when it is anything else.
+def read_written_calls(
+    text: str, call_id: str, specs: Sequence[ToolSpec], *, cut: bool = False
+) -> tuple[ToolCall, ...]:
+    """Return the calls that a reply is; none when it is anything else.
 
-    Servers of small models often leave a call in the text: ``{"name", "arguments"}``, bare, fenced, or in the
-    tags of the Qwen and Hermes templates. Only a reply that is nothing else counts.
+    Servers of small models often leave calls in the text: ``{"name", "arguments"}``, bare, fenced, or in the
+    tags of the Qwen and Hermes templates. Only a reply that is nothing else counts. Of one that ran on until it was
+    ``cut`` off, the first call does: what follows builds on outcomes that the model has not seen.
     """
-    inner = text.removeprefix("<tool_call>").removesuffix("</tool_call>").strip()
-    inner = inner.removeprefix("```json").strip("`").strip()
-    if not inner.startswith("{"):
-        return None
-    try:
-        data = json.loads(inner)
-    except ValueError:
-        return None
-    known = [spec.name for spec in specs]
-    if set(data) != {"name", "arguments"} or data["name"] not in known:
-        return None
-    if not isinstance(data["arguments"], dict):
-        return None
-    return ToolCall(call_id, data["name"], data["arguments"])
+    calls: list[ToolCall] = []
+    place = _after_marks(text, 0)
+    while place < len(text):
+        try:
+            data, place = json.JSONDecoder().raw_decode(text, place)
+        except (ValueError, RecursionError):
+            return tuple(calls[:1]) if cut else ()
+        if not _is_call(data, specs):
+            return ()
+        calls.append(
+            ToolCall(f"{call_id}-{len(calls)}" if calls else call_id, data["name"], data["arguments"])
+        )
+        place = _after_marks(text, place)
+    return tuple(calls[:1] if cut else calls)
+
+
+def _after_marks(text: str, place: int) -> int:
+    found = MARKS.match(text, place)
+    return found.end() if found else place
+
+
+def _is_call(data: Any, specs: Sequence[ToolSpec]) -> bool:
+    if not isinstance(data, dict) or set(data) != {"name", "arguments"}:
+        return False
+    return data["name"] in [spec.name for spec in specs] and isinstance(data["arguments"], dict)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from agentkit.agents.general.decision import Choices
 from agentkit.agents.general.history import CHARACTERS_A_TOKEN, CUT, _size, fit, repeated
-from agentkit.agents.general.native import read_written_call
+from agentkit.agents.general.native import read_written_calls
 from agentkit.agents.general.output import TypedOutput
 from agentkit.agents.general.schema import decision_schema, read_decision
 from agentkit.agents.general.taint import untrusted_values
@@ -190,10 +190,37 @@ SPECS = [ToolSpec("do", "Do.", {})]
         '{"a": {"name": "do", "arguments": {}}}',
     ],
 )
-def test_text_that_is_not_wholly_a_call(text):
-    assert read_written_call(text, "id", SPECS) is None
+def test_text_that_is_not_wholly_calls(text):
+    assert read_written_calls(text, "id", SPECS) == ()
 
 
 @given(st.text())
-def test_any_text_can_be_read_for_a_call(text):
-    assert read_written_call(text, "id", SPECS) is None or "name" in text
+def test_any_text_can_be_read_for_calls(text):
+    assert read_written_calls(text, "id", SPECS) == () or "name" in text
+
+
+DO = '{"name": "do", "arguments": {"n": 1}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{DO}\n{DO}",
+        f"<tool_call>\n{DO}\n</tool_call>\n<tool_call>{DO}</tool_call>",
+        f"```json\n{DO}{DO}\n```",
+    ],
+)
+def test_several_written_calls(text):
+    calls = read_written_calls(text, "id", SPECS)
+    assert [(call.id, call.name, call.arguments) for call in calls] == [
+        ("id", "do", {"n": 1}),
+        ("id-1", "do", {"n": 1}),
+    ]
+
+
+def test_of_calls_that_run_on_until_they_are_cut_off_the_first_counts():
+    # A small model that goes on with what it would do after outcomes that it has not seen.
+    text = f"{DO}\n{DO}\n{DO[:15]}"
+    assert read_written_calls(text, "id", SPECS) == ()
+    assert [call.id for call in read_written_calls(text, "id", SPECS, cut=True)] == ["id"]
+    assert read_written_calls("words " + text, "id", SPECS, cut=True) == ()
