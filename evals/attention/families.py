@@ -9,4 +9,7 @@ FAMILIES: dict[str, str] = {
     "manyshot": "agentkit.evals.attention.manyshot:ManyShot",
     "conflict": "agentkit.evals.attention.conflict:Conflict",
     "injection": "agentkit.evals.attention.injection:Injection",
+    "referring": "agentkit.evals.attention.referring:Referring",
+    "pope": "agentkit.evals.attention.pope:Pope",
+    "pictures": "agentkit.evals.attention.pictures:Pictures",
 }
