@@ -37,6 +37,8 @@ class PictureCard:
     """
 
     grid: Literal["square", "merged", "tiles", "tiles_after"]
+    # When the whole picture is padded to a square: as the image processor's settings say, or beside other pictures.
+    squared: Literal["setting", "several"] = "setting"
 
 
 TEXT: Mapping[str, TextCard] = {
@@ -60,6 +62,7 @@ PICTURE: Mapping[str, PictureCard] = {
     "smolvlm": PictureCard("tiles"),
     "idefics3": PictureCard("tiles"),
     "internvl": PictureCard("tiles"),
+    "llava_onevision": PictureCard("tiles_after", squared="several"),
 }
 
 

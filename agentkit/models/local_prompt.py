@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..attention.architectures import image_grid
+from ..attention.architectures import PICTURE, image_grid
 from ..attention.spans import Span, Spans
 from ..content import Message, Part, Picture, Text
 from ..errors import ModelError, UsageError
@@ -102,7 +102,7 @@ class Encoder:
             if isinstance(part, Picture):
                 tokens = tokens[image_tokens[tokens]]
                 grid, first = self._grid(shown, len(tokens), inputs) or (None, 0)
-                view = view_of(self.processor.image_processor, part.image.size)
+                view = self._view(part.image.size, len(pictures))
                 spans.append(Span(part.label, part.trust, tokens, part.image, grid, first, view))
                 shown += 1
             else:
@@ -247,10 +247,14 @@ class Encoder:
             _, height, width = inputs["image_grid_thw"][index].tolist()
             size = self.processor.image_processor.merge_size
             merged = (height // size, width // size)
-        tile = getattr(self.processor, "image_seq_len", None) or getattr(
-            self.processor, "image_seq_length", None
-        )
+        names = ("image_seq_len", "image_seq_length", "num_image_tokens")
+        tile = next((found for name in names if (found := getattr(self.processor, name, None))), None)
         return image_grid(self.module.config.model_type, tokens, tile=tile, merged=merged)
+
+    def _view(self, size: tuple[int, int], pictures: int) -> tuple[float, float, float, float]:
+        card = PICTURE.get(self.module.config.model_type)
+        squared = pictures > 1 if card is not None and card.squared == "several" else None
+        return view_of(self.processor.image_processor, size, squared)
 
     def _find_turn_end(self) -> tuple[int, ...]:
         """Return the control token that the template writes after an assistant's words, else the tokenizer's end."""

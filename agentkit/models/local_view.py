@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 
-def view_of(processor: Any, size: tuple[int, int]) -> tuple[float, float, float, float]:
+def view_of(
+    processor: Any, size: tuple[int, int], squared: bool | None = None
+) -> tuple[float, float, float, float]:
     """Return the box (left, top, right, bottom, in pixels of a picture of (width, height)) that the model sees.
 
     Read off the processor's settings: padded to a square (the box reaches beyond the picture), cropped about the
-    centre (it is smaller), or resized whole.
+    centre (it is smaller), or resized whole. ``squared``: what is known beside the settings.
     """
     width, height = size
-    if getattr(processor, "do_pad", False) and hasattr(processor, "pad_to_square"):
+    if squared is None:
+        squared = bool(getattr(processor, "do_pad", False)) and hasattr(processor, "pad_to_square")
+    if squared:
         side = max(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         return left, top, left + side, top + side

@@ -54,7 +54,16 @@ TEXT_KINDS = (
     "gemma3_text windowed",
 )
 WINDOW = {"sliding_window": 16}
-PICTURE_KINDS = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "smolvlm", "idefics3", "internvl")
+PICTURE_KINDS = (
+    "llava",
+    "qwen2_vl",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "smolvlm",
+    "idefics3",
+    "internvl",
+    "llava_onevision",
+)
 
 
 def byte_level(specials: list[str], template: str | None, **names: Any) -> PreTrainedTokenizerFast:
@@ -149,6 +158,7 @@ def save_picture(kind: str, folder: Path) -> Path:
         "smolvlm": _smolvlm,
         "idefics3": _smolvlm,
         "internvl": _internvl,
+        "llava_onevision": _onevision,
     }[kind]
     module, tokenizer, images, settings = build(kind)
     module.save_pretrained(folder)
@@ -296,6 +306,41 @@ def _internvl(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
         size={"height": 32, "width": 32}, crop_to_patches=True, min_patches=1, max_patches=4
     )
     return _random(config), tokenizer, images, {"image_seq_length": 16}
+
+
+def _onevision(kind: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+    from transformers import LlavaOnevisionConfig, SiglipVisionConfig
+    from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
+        LlavaOnevisionImageProcessorPil,
+    )
+
+    tokenizer = byte_level(["<|im_start|>", "<image>", "<video>"], CHATML.replace("IMAGE", "'<image>'"))
+    pinpoints = [[32, 32], [32, 64], [64, 32], [64, 64]]
+    vision = SiglipVisionConfig(
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        vision_use_head=False,
+    )
+    config = LlavaOnevisionConfig(
+        vision_config=vision,
+        text_config=text_config("qwen2"),
+        image_token_index=tokenizer.get_vocab()["<image>"],
+        video_token_index=tokenizer.get_vocab()["<video>"],
+        image_grid_pinpoints=pinpoints,
+        vision_feature_select_strategy="full",
+        vision_feature_layer=-1,
+    )
+    images = LlavaOnevisionImageProcessorPil(size={"height": 32, "width": 32}, image_grid_pinpoints=pinpoints)
+    settings = {
+        "processor_class": "LlavaOnevisionProcessor",
+        "num_image_tokens": 16,
+        "vision_feature_select_strategy": "full",
+    }
+    return _random(config), tokenizer, images, settings
 
 
 def _random(config: Any) -> Any:
