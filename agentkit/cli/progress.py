@@ -118,6 +118,10 @@ def _spent(event: ev.BudgetSpent) -> Line:
     return f"  ■ the budget of {event.allowed:g} {event.limit} is spent", "yellow"
 
 
+def _decided(event: ev.Decided) -> Line:
+    return f"  next: {event.choice}", "dim"
+
+
 def _note(event: ev.Note) -> Line:
     return f"  {event.text}", {"info": "dim", "warning": "yellow", "error": "red"}[event.level]
 
@@ -135,5 +139,6 @@ _LINES: list[tuple[type[ev.EventBase], Callable[[Any], Line | None]]] = [
     (ev.Remembered, _remembered),
     (ev.Recalled, _recalled),
     (ev.BudgetSpent, _spent),
+    (ev.Decided, _decided),
     (ev.Note, _note),
 ]

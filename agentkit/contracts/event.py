@@ -58,6 +58,7 @@ class NodeEnded(EventBase):
 class ModelCalled(EventBase):
     """A model call: ``prompt`` as dumped messages, then either ``reply`` or ``options`` with ``scores``.
 
+    Scores are the mean log-probability a token; what an agent makes of them is in its ``decided`` event.
     Calls that were batched (children of a search node) are one event each; ``batch`` is the batch's size.
     """
 
@@ -170,6 +171,19 @@ class BudgetSpent(EventBase):
     used: float
 
 
+class Decided(EventBase):
+    """What an agent chose to do next, and of what: ``rule`` says how the scores were made; the highest wins.
+
+    Without options there was only one, or the model wrote its choice.
+    """
+
+    kind: Literal["decided"] = "decided"
+    choice: str
+    options: list[str] = Field(default_factory=list)
+    scores: list[float] = Field(default_factory=list)
+    rule: str = ""
+
+
 class Note(EventBase):
     """A line for people: what the agent thinks, decided, or stumbled over."""
 
@@ -196,6 +210,7 @@ Event = Annotated[
     | Remembered
     | Recalled
     | BudgetSpent
+    | Decided
     | Note,
     Field(discriminator="kind"),
 ]

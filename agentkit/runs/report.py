@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from importlib import resources
@@ -90,6 +91,8 @@ def _environment(pictures: Pictures) -> Environment:
     )
     environment.filters |= {
         "cut": _cut,
+        # Not Jinja's tojson, which escapes for scripts: what it gives would be escaped again.
+        "json": _json,
         "percent": lambda value: f"{100 * value:.1f}%",
         "seconds": _seconds,
         "box": lambda box: "(" + ", ".join(f"{value:.0f}" for value in box) + ")",
@@ -119,6 +122,10 @@ def _cut(text: Any, limit: int = MAX_TEXT) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n… {len(text) - limit:,} more characters are in {EVENTS}"
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _seconds(value: float) -> str:

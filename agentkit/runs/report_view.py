@@ -302,8 +302,8 @@ def calls(events: Iterable[ev.EventBase]) -> list[Calls]:
     return list(rows.values())
 
 
-def ranking(event: ev.ModelCalled) -> list[tuple[str, float, float]]:
-    """Return (option, mean log-probability, share of likelihood) of a scoring call, likeliest first."""
+def ranking(event: ev.ModelCalled | ev.Decided) -> list[tuple[str, float, float]]:
+    """Return (option, score, share of the softmax of the scores) of a scoring call or a decision, best first."""
     if not event.scores:
         return []
     top = max(event.scores)
@@ -331,6 +331,8 @@ def chips_of(events: Sequence[ev.EventBase]) -> list[tuple[str, str]]:
                 chips.append(("tool_called", event.tool))
             case ev.Recalled():
                 chips.append(("recalled", f"recalled {len(event.items)}"))
+            case ev.Decided():
+                chips.append(("decided", f"decided on “{event.choice}”"))
             case ev.Note():
                 chips.append((f"note {event.level}", event.text))
             case _:
@@ -355,7 +357,7 @@ def _of_models(events: list[ev.ModelCalled]) -> str:
     (event,) = events
     best: list[Any] = ranking(event)[:1]
     if best:
-        return f"chose “{best[0][0]}”"
+        return f"likeliest “{best[0][0]}”"
     return f"said “{event.reply}”" if event.reply else event.call
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from langgraph.graph import END, START, StateGraph
 
-from agentkit.contracts.event import Note, Observed, Recalled
+from agentkit.contracts.event import Decided, Note, Observed, Recalled
 from agentkit.contracts.result import Evidence
 from agentkit.errors import ToolError, UsageError
 from agentkit.runtime.agent import GraphAgent, Outcome
@@ -238,8 +238,8 @@ class WebAgent(GraphAgent):
         options = offered(state, view, missing, policy=self._offer(state, context))
         if not options:
             return {"route": "end", "failure": _nothing_left(state)}
-        choice = await self.ranking.choose(await context.model("decide"), view, options)
-        context.run.emit(Note(text=f"next: {choice.words}"))
+        choice, decided = await self.ranking.choose(await context.model("decide"), view, options)
+        context.run.emit(decided)
         gap = next((gap for gap in missing if gap.element == choice.ask), None)
         if gap is None and missing and (choice is FINISH or sends(choice, view.snapshot)):
             gap = missing[0]
@@ -251,7 +251,7 @@ class WebAgent(GraphAgent):
             choice, text = await generate(await context.model("decide"), view, finish=finish)
         except ToolError as error:
             return {"route": "end", "failure": f"the model named what is not there: {error.message}"}
-        context.run.emit(Note(text=f"next: {choice.words}"))
+        context.run.emit(Decided(choice=choice.words))
         if choice.kind == "ask":
             if any(value.cue == text for value in view.values if value.source == "user"):
                 return {"route": "end", "failure": f"the model asks again for {text!r}"}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentkit.attention.edits import Boost, Edit
+from agentkit.contracts.event import Decided
 from agentkit.models import Model
 
 from .candidates import Candidate
@@ -32,12 +33,22 @@ class Ranking:
             return []
         return [Boost("instruction", self.boost)]
 
-    async def choose(self, model: Model, view: View, candidates: Sequence[Candidate]) -> Candidate:
-        """Return the candidate of the highest score, the first of equals."""
+    @property
+    def rule(self) -> str:
+        """How the scores are made, in words."""
+        prior = f" - {self.prior:g} * log p(words | page)" if self.prior else ""
+        return f"log p(words | task, page){prior}"
+
+    async def choose(
+        self, model: Model, view: View, candidates: Sequence[Candidate]
+    ) -> tuple[Candidate, Decided]:
+        """Return the candidate of the highest score, the first of equals, and the event that tells why."""
         if len(candidates) == 1:
-            return candidates[0]
-        scores = await self.score(model, view, [candidate.words for candidate in candidates])
-        return candidates[max(range(len(scores)), key=scores.__getitem__)]
+            return candidates[0], Decided(choice=candidates[0].words)
+        words = [candidate.words for candidate in candidates]
+        scores = await self.score(model, view, words)
+        best = candidates[max(range(len(scores)), key=scores.__getitem__)]
+        return best, Decided(choice=best.words, options=words, scores=scores, rule=self.rule)
 
     async def score(self, model: Model, view: View, words: Sequence[str]) -> list[float]:
         """Return the score of each candidate's words; higher is better."""

@@ -33,6 +33,17 @@ async def test_a_form_is_filled_and_sent_once(site, browser) -> None:
     assert [step["action"] for step in output_of(result)["steps"]] == list(REGISTER[:3])
 
 
+async def test_what_decided_is_in_the_run(site, browser) -> None:
+    result = await agent(browser, approve="auto").arun(TASK, url=site.url)
+    decided = events(result, "decided")
+    assert [event["choice"] for event in decided] == list(REGISTER)
+    for event in decided[:3]:
+        assert event["choice"] == max(zip(event["scores"], event["options"], strict=True))[1]
+        assert "0.5" in event["rule"]
+    # What the models said of each option is told beside it, and is not what decided.
+    assert len(events(result, "model_called")) == 2 * len([e for e in decided if e["scores"]])
+
+
 async def test_an_irreversible_action_waits_for_approval(site, browser) -> None:
     result = await agent(browser).arun(TASK, url=site.url)
     assert result.status == "needs_input"

@@ -264,7 +264,8 @@ def test_a_long_exemplar_shows_its_beginning_and_its_end() -> None:
 async def test_the_ranking_takes_the_likeliest() -> None:
     options = candidates_of(LOGIN, VIEW.task, VIEW.values)
     wanted = options[-1].words
-    assert (await Ranking().choose(Chooser(wanted), VIEW, options)).words == wanted
+    choice, decided = await Ranking().choose(Chooser(wanted), VIEW, options)
+    assert choice.words == decided.choice == wanted
 
 
 async def written(reply: str):

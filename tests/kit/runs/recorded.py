@@ -77,6 +77,7 @@ def web_run(path: Path, words: str = "Luigi's", *, steps: int = 2, kill: bool = 
                 edits=[{"edit": "reweight", "span": words, "factor": 15.0}],
                 usage=USAGE,
             ),
+            ev.Decided(choice="b", options=[words, "b"], scores=[-3.0, -1.5], rule=words),
             ev.ModelCalled(
                 role="decide",
                 model=words,

@@ -91,6 +91,12 @@ def test_a_report_says_what_happened(tmp_path):
         "Memory",
     ):
         assert piece in page.text
+    # What a model finds likeliest, and what was decided.
+    assert "Luigi's 73.1% of 2" in page.text
+    assert "decided on b 81.8% of 2" in page.text
+    # Data is shown as it is, escaped once.
+    assert '"x": "Luigi\'s"' in page.text
+    assert "&#" not in page.text
     page = report(recorded.search_run(tmp_path / "s"))
     assert "Search for red thing" in page.text
     assert "(1700, 900, 1780, 980)" in page.text
