@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from ..errors import UnsupportedCapability
 from .active import active
 from .architectures import TextCard
 from .compile import Shift
@@ -24,13 +23,9 @@ def attach(decoder: Any, config: Any, card: TextCard) -> None:
         rotary.register_forward_hook(_Rotate(rotary, config), with_kwargs=True)
 
 
-def check_rotary(config: Any) -> None:
-    """Raise ``UnsupportedCapability`` when the model has no rotary base to change."""
-    if not _bases(config):
-        raise UnsupportedCapability(
-            f"{config.model_type} has no rotary position embedding",
-            mend="use a llama, qwen, mistral or gemma model",
-        )
+def rotary_bases(config: Any) -> tuple[float, ...]:
+    """Return the different rotary bases of a model's layers, ascending; none when it has no rotary embedding."""
+    return tuple(sorted(set(_bases(config).values())))
 
 
 def _enter(decoder: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:

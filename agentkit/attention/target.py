@@ -18,7 +18,7 @@ class Target:
     """One prompt and the shape of the model.
 
     ``tokens``: length of the prompt. ``layers``, ``heads``, ``kv_heads``: counts. ``width``: numbers a head.
-    ``hidden``: numbers a token.
+    ``hidden``: numbers a token. ``bases``: the different bases of its rotary embeddings, none when it has none.
     """
 
     spans: Spans
@@ -28,6 +28,7 @@ class Target:
     kv_heads: int
     width: int
     hidden: int
+    bases: tuple[float, ...] = ()
 
     def find(self, what: str | Image | Region) -> np.ndarray:
         """Return the ascending token indices of a label, a trust mark, an image, or the cells of a region.

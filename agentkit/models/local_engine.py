@@ -16,7 +16,7 @@ from ..attention.architectures import text_card
 from ..attention.compile import Plan, Row, compile_edits, make_plan, marks
 from ..attention.edits import Edit
 from ..attention.function import register
-from ..attention.hooks import attach
+from ..attention.hooks import attach, rotary_bases
 from ..attention.primitives import Primitive
 from ..attention.reader import Reader
 from ..attention.target import Target
@@ -123,7 +123,14 @@ class Engine:
     def target(self, prompt: Prompt) -> Target:
         """Return what the edits of a prompt are compiled against."""
         return Target(
-            prompt.spans, len(prompt), self.layers, self.heads, self.kv_heads, self.width, self.hidden
+            prompt.spans,
+            len(prompt) - prompt.reply,
+            self.layers,
+            self.heads,
+            self.kv_heads,
+            self.width,
+            self.hidden,
+            rotary_bases(self.text_config),
         )
 
     def compiled(self, job: Job) -> tuple[Primitive, ...]:
@@ -285,7 +292,8 @@ class Engine:
 
     def plan(self, job: Job) -> Plan | None:
         """Return the plan of one job alone, hooks attached."""
-        plan = make_plan([Row(self.compiled(job), self.target(job.prompt))], len(job.prompt))
+        target = self.target(job.prompt)
+        plan = make_plan([Row(self.compiled(job), target)], target.tokens)
         self._attach(plan)
         return plan
 

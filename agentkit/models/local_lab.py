@@ -42,6 +42,7 @@ class LocalLab:
                 [prompt.positions, np.broadcast_to(following, (len(prompt.positions), len(after)))], axis=1
             ),
             image_tokens=np.concatenate([prompt.image_tokens, np.zeros(len(after), dtype=bool)]),
+            reply=len(after),
         )
 
     def target(self, prompt: LabPrompt) -> Target:

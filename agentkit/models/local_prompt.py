@@ -43,6 +43,7 @@ class Prompt:
 
     ``ids``: token ids (int64). ``spans``: where the parts are. ``positions``: (1 or 3, tokens), rotary positions.
     ``inputs``: the picture tensors that the model takes beside the ids. ``image_tokens``: True at image tokens.
+    ``reply``: how many of the last tokens are a given reply. Edits take them as generated ones.
     """
 
     ids: np.ndarray
@@ -50,6 +51,7 @@ class Prompt:
     positions: np.ndarray
     inputs: dict[str, Any] = field(default_factory=dict)
     image_tokens: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    reply: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
