@@ -11,7 +11,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from ..attention.active import reallocating
+from ..attention.active import active, reallocating
 from ..attention.architectures import text_card
 from ..attention.compile import Plan, Row, compile_edits, make_plan, marks
 from ..attention.edits import Edit
@@ -324,8 +324,11 @@ class Engine:
         last: int,
         inputs: dict[str, Any] | None = None,
     ) -> torch.Tensor:
-        self._attach(plan)
-        with torch.inference_mode(), reallocating(plan):
+        # Readers of an enclosing block go on reading, also in cached steps.
+        outer = active()
+        readers = () if outer is None else outer.readers
+        self._attach(plan, readers)
+        with torch.inference_mode(), reallocating(plan, readers):
             return self._call(ids, positions, cache, mask, inputs or {}, last)
 
     def _call(
