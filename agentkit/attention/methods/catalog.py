@@ -7,7 +7,10 @@ import importlib
 from ..edits import Edit
 
 # module:class, relative to ``agentkit.attention``.
-METHODS: tuple[str, ...] = ("edits:Reweight",)
+METHODS: tuple[str, ...] = (
+    "edits:Reweight",
+    "methods.dara:Dara",
+)
 
 
 def load() -> list[type[Edit]]:
