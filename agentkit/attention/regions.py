@@ -15,8 +15,6 @@ from ..errors import UsageError
 
 Kind: TypeAlias = Literal["box", "mask", "scribble", "point"]
 Point: TypeAlias = tuple[float, float]
-# Samples a side of a cell, when the share of it that a mask covers is measured.
-SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -119,17 +117,12 @@ class Region:
         return density.astype(np.float32)
 
     def _share(self, grid: tuple[int, int], view: tuple[float, float, float, float]) -> np.ndarray:
-        """Return which share of each cell a mask covers, by samples."""
-        height, width = grid
+        """Return which share of each cell (height, width) a mask covers."""
         left, top, right, bottom = view
         mask = self.mask()
-        ys = top + (np.arange(height * SAMPLES) + 0.5) / (height * SAMPLES) * (bottom - top)
-        xs = left + (np.arange(width * SAMPLES) + 0.5) / (width * SAMPLES) * (right - left)
-        inside_y, inside_x = (ys >= 0) & (ys < mask.shape[0]), (xs >= 0) & (xs < mask.shape[1])
-        rows = np.clip(ys.astype(int), 0, mask.shape[0] - 1)
-        columns = np.clip(xs.astype(int), 0, mask.shape[1] - 1)
-        sampled = mask[np.ix_(rows, columns)] & inside_y[:, None] & inside_x[None]
-        return sampled.reshape(height, SAMPLES, width, SAMPLES).mean((1, 3))
+        rows = overlaps(grid[0], top, bottom, mask.shape[0])
+        columns = overlaps(grid[1], left, right, mask.shape[1])
+        return rows @ mask @ columns.T
 
 
 def _check_points(image: Image, points: list[Point] | tuple[Point, ...]) -> None:
@@ -143,6 +136,14 @@ def _check_points(image: Image, points: list[Point] | tuple[Point, ...]) -> None
 def _to_grid(point: Point, grid: tuple[int, int], view: tuple[float, float, float, float]) -> Point:
     left, top, right, bottom = view
     return (point[0] - left) / (right - left) * grid[1], (point[1] - top) / (bottom - top) * grid[0]
+
+
+def overlaps(cells: int, start: float, end: float, pixels: int) -> np.ndarray:
+    """Return (cells, pixels): which share of each cell of a side lies on each pixel."""
+    edges = np.linspace(start, end, cells + 1)
+    below = np.minimum(edges[1:, None], np.arange(1, pixels + 1)[None])
+    above = np.maximum(edges[:-1, None], np.arange(pixels)[None])
+    return np.clip(below - above, 0, None) / ((end - start) / cells)
 
 
 def _covered(start: float, end: float, count: int) -> slice:
