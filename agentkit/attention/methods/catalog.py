@@ -10,6 +10,11 @@ from ..edits import Edit
 METHODS: tuple[str, ...] = (
     "edits:Reweight",
     "methods.dara:Dara",
+    "methods.controlmllm:ControlMLLM",
+    "methods.controlmllm:Debiased",
+    "methods.paint:Paint",
+    "methods.vcd:VCD",
+    "methods.inter:INTER",
 )
 
 
