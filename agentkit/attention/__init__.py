@@ -2,25 +2,35 @@
 
 from .edits import Boost, Edit, Ensemble, Mute, Reweight, Variant
 from .learned import Learned
+from .methods.buckets import Buckets
 from .methods.controlmllm import ControlMLLM, Focus
 from .methods.dara import Dara
+from .methods.focus_directions import FocusDirections
 from .methods.inter import INTER
+from .methods.juice import JuICE
 from .methods.paint import Paint
+from .methods.pasta import Pasta
 from .methods.vcd import VCD
+from .methods.vhr import VHR
 from .regions import Region
 
 __all__ = [
     "INTER",
     "VCD",
+    "VHR",
     "Boost",
+    "Buckets",
     "ControlMLLM",
     "Dara",
     "Edit",
     "Ensemble",
     "Focus",
+    "FocusDirections",
+    "JuICE",
     "Learned",
     "Mute",
     "Paint",
+    "Pasta",
     "Region",
     "Reweight",
     "Variant",

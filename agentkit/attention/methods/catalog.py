@@ -9,12 +9,17 @@ from ..edits import Edit
 # module:class, relative to ``agentkit.attention``.
 METHODS: tuple[str, ...] = (
     "edits:Reweight",
+    "methods.pasta:Pasta",
+    "methods.vhr:VHR",
+    "methods.juice:JuICE",
+    "methods.buckets:Buckets",
     "methods.dara:Dara",
     "methods.controlmllm:ControlMLLM",
     "methods.controlmllm:Debiased",
     "methods.paint:Paint",
     "methods.vcd:VCD",
     "methods.inter:INTER",
+    "methods.focus_directions:FocusDirections",
 )
 
 

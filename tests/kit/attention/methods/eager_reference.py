@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -42,6 +42,11 @@ class Layer:
         """Return what heads give (heads, rows, width) for scores (the plain ones)."""
         scores = self.scores() if scores is None else scores
         return (scores + self.mask).softmax(-1) @ self.value
+
+
+def copied(layer: Layer) -> Layer:
+    """Return a layer whose states may be changed in place."""
+    return replace(layer, query=layer.query.clone(), key=layer.key.clone(), value=layer.value.clone())
 
 
 Formula = Callable[[Layer], torch.Tensor]
