@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -86,7 +86,7 @@ class GraphAgent(abc.ABC):
         self.listeners: list[Listener] = []
         self.control = Control()
         self.last_run: Path | None = None
-        self._detached: dict[str, Context] = {}
+        self._detached: dict[Hashable, Context] = {}
         self._graph: CompiledStateGraph | None = None
 
     # What a subclass says.
@@ -239,10 +239,11 @@ class GraphAgent(abc.ABC):
     def _context_of(self, runtime: Runtime[Any]) -> Context:
         if isinstance(runtime.context, Context):
             return runtime.context
-        # The graph runs inside somebody else's graph: it gets a run folder of its own, one a thread.
+        # The graph runs inside somebody else's graph: it gets a run folder of its own, one a thread; without
+        # threads (no checkpointer) one an invocation, which langgraph's control object stands for.
         from langgraph.config import get_config
 
-        thread = str(get_config().get("configurable", {}).get("thread_id", "")) or new_id()
+        thread = get_config().get("configurable", {}).get("thread_id") or runtime.control
         if thread not in self._detached:
             info = RunInfo(id=new_id(), agent=self.kind, task="(as a node)", created=time.time())
             run = Run.start(info, under=self.settings.runs)

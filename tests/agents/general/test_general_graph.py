@@ -112,6 +112,22 @@ async def test_the_bare_graph_twice_in_one_thread(settings):
     await agent.aclose()
 
 
+@pytest.mark.parametrize("bare", [True, False])
+async def test_without_a_thread_each_invocation_is_one_run(settings, bare):
+    model = script(*[line for _ in range(2) for line in (call("do", what="tea"), {"text": "made tea"})])
+    agent = Agent(model, tools=[do], settings=settings)
+    node = as_node(agent, lambda state: state["task"], lambda outcome: {"answer": outcome.answer})
+    graph = StateGraph(Outer)
+    graph.add_node("agent", agent.graph if bare else node)
+    graph.add_edge(START, "agent")
+    compiled = graph.compile()
+    for count in (1, 2):
+        done = await compiled.ainvoke({"task": "make tea"})
+        assert done["answer"] == "made tea"
+        assert len(list(settings.runs.iterdir())) == count
+    await agent.aclose()
+
+
 async def test_a_callers_checkpointer_and_store_are_used(settings):
     saver, store = InMemorySaver(), InMemoryStore()
 
