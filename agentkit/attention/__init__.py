@@ -6,6 +6,7 @@ from .methods.buckets import Buckets
 from .methods.controlmllm import ControlMLLM, Focus
 from .methods.dara import Dara
 from .methods.focus_directions import FocusDirections
+from .methods.focusicl import FocusICL
 from .methods.inter import INTER
 from .methods.juice import JuICE
 from .methods.paint import Paint
@@ -26,6 +27,7 @@ __all__ = [
     "Ensemble",
     "Focus",
     "FocusDirections",
+    "FocusICL",
     "JuICE",
     "Learned",
     "Mute",

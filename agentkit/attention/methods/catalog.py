@@ -20,6 +20,7 @@ METHODS: tuple[str, ...] = (
     "methods.vcd:VCD",
     "methods.inter:INTER",
     "methods.focus_directions:FocusDirections",
+    "methods.focusicl:FocusICL",
 )
 
 
