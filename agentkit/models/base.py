@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..attention.edits import Edit
+    from ..attention.regions import Region
     from ..content import Image
     from .card import VisionCard
 
@@ -74,6 +75,21 @@ class Request:
     sampling: Sampling = Sampling()
     logprobs: bool = False
     edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What to read of the attention under a request: how much ``query`` rows attend to ``keys``.
+
+    ``query``: a label, or ``last`` (the row that predicts the reply). ``keys``: a label, an image or a region of one.
+    ``layers``, ``heads``: indices, None for all.
+    """
+
+    request: Request
+    query: str
+    keys: Image | Region | str
+    layers: tuple[int, ...] | None = None
+    heads: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -252,15 +268,15 @@ class Model(abc.ABC):
         messages: Sequence[Message],
         *,
         query: str = "last",
-        keys: Image | str,
+        keys: Image | Region | str,
         edits: Sequence[Edit] = (),
         layers: Sequence[int] | None = None,
         heads: Sequence[int] | None = None,
     ) -> Heat:
-        """Return how much ``query`` rows attend to ``keys`` (an image or a label). Local models only."""
+        """Return how much ``query`` rows attend to ``keys`` (see ``Reading``). Local models only."""
         request = Request(tuple(messages), edits=self._with_scope(edits))
         self.check(request, "attention")
-        return await self._attend(request, query, keys, layers, heads)
+        return await self._attend(Reading(request, query, keys, _indices(layers), _indices(heads)))
 
     @contextmanager
     def edit(self, *edits: Edit) -> Iterator[None]:
@@ -309,18 +325,15 @@ class Model(abc.ABC):
     async def _score(self, requests: Sequence[Request], options: tuple[str, ...]) -> list[Scores]:
         raise UnsupportedCapability(f"{self.reference} can't do 'scoring'", mend=INSTEAD["scoring"])
 
-    async def _attend(
-        self,
-        request: Request,
-        query: str,
-        keys: Image | str,
-        layers: Sequence[int] | None,
-        heads: Sequence[int] | None,
-    ) -> Heat:
+    async def _attend(self, reading: Reading) -> Heat:
         raise UnsupportedCapability(f"{self.reference} can't do 'attention'", mend=INSTEAD["attention"])
 
     def _with_scope(self, edits: Sequence[Edit]) -> tuple[Edit, ...]:
         return (*_EDITS.get(), *edits)
+
+
+def _indices(chosen: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if chosen is None else tuple(chosen)
 
 
 # What to use instead, by capability: each names a reference that has it.

@@ -17,7 +17,7 @@ from ..content import Image
 from ..contracts.result import Usage
 from ..errors import UsageError
 from . import local_loading
-from .base import Capabilities, Chunk, Heat, Model, Reply, Request, Scores
+from .base import Capabilities, Chunk, Heat, Model, Reading, Reply, Request, Scores
 from .card import VisionCard
 
 if TYPE_CHECKING:
@@ -134,15 +134,8 @@ class LocalModel(Model):
         stop = threading.Event()
         return await self._run(lambda: self._score_all(requests, options, stop), stop)
 
-    async def _attend(
-        self,
-        request: Request,
-        query: str,
-        keys: Image | str,
-        layers: Sequence[int] | None,
-        heads: Sequence[int] | None,
-    ) -> Heat:
-        return await self._run(lambda: self._read(request, query, keys, layers, heads))
+    async def _attend(self, reading: Reading) -> Heat:
+        return await self._run(lambda: self._read(reading))
 
     async def _run(self, work: Callable[[], T], stop: threading.Event | None = None) -> T:
         """Run work on the model's thread; a cancelled wait also stops the work at its next token."""
@@ -272,36 +265,28 @@ class LocalModel(Model):
             for ask, total in zip(asks, totals, strict=True)
         ]
 
-    def _read(
-        self,
-        request: Request,
-        query: str,
-        keys: Image | str,
-        layers: Sequence[int] | None,
-        heads: Sequence[int] | None,
-    ) -> Heat:
+    def _read(self, reading: Reading) -> Heat:
         from ..attention.reader import RowsReader
 
-        ask = self._ask(request)
+        ask = self._ask(reading.request)
         if ask.merge is not None:
-            raise UsageError(
-                "the attention of an ensemble of variants can't be read", mend="read one variant"
-            )
+            said = "the attention of an ensemble of variants can't be read"
+            raise UsageError(said, mend="read one variant")
         (job,) = ask.jobs
         target = self.engine.target(job.prompt)
-        target.check(layers, heads)
+        target.check(reading.layers, reading.heads)
         grid = None
-        if isinstance(keys, Image):
-            span = job.prompt.spans.image(keys)
+        if isinstance(reading.keys, Image):
+            span = job.prompt.spans.image(reading.keys)
             grid, columns = span.grid, span.cells
         else:
-            columns = target.find(keys)
-        rows = [len(job.prompt) - 1] if query == "last" else target.find(query).tolist()
-        reader = RowsReader(rows, columns.tolist(), layers, heads, each=True)
+            columns = target.find(reading.keys)
+        last = [len(job.prompt) - 1]
+        rows = last if reading.query == "last" else target.find(reading.query).tolist()
+        reader = RowsReader(rows, columns.tolist(), reading.layers, reading.heads, each=True)
         self.engine.run(job, [reader])
         tokens = tuple(self.tokenizer.decode([int(job.prompt.ids[column])]) for column in columns)
-        table = reader.table()
-        return Heat(reader.result().numpy(), grid, tokens, table.sum(-1).mean(-1).numpy())
+        return Heat(reader.result().numpy(), grid, tokens, reader.table().sum(-1).mean(-1).numpy())
 
 
 @dataclass

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from .base import Chunk, Heat, Model, Reply, Request, Scores
+from .base import Chunk, Heat, Model, Reading, Reply, Request, Scores
 
 if TYPE_CHECKING:
-    from ..content import Image
+    pass
 
 
 class WrapperModel(Model):
@@ -54,15 +54,8 @@ class WrapperModel(Model):
     async def _generate(self, request: Request) -> Reply:
         return await self.call(request)
 
-    async def _attend(
-        self,
-        request: Request,
-        query: str,
-        keys: Image | str,
-        layers: Sequence[int] | None,
-        heads: Sequence[int] | None,
-    ) -> Heat:
-        return await self.inner._attend(request, query, keys, layers, heads)
+    async def _attend(self, reading: Reading) -> Heat:
+        return await self.inner._attend(reading)
 
 
 def fingerprint_of(model: Model) -> str:

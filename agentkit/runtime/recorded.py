@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
+from ..attention.edits import plain
 from ..content import Image, dump
 from ..contracts.event import ModelCalled
 from ..contracts.result import Usage
 from ..contracts.run import ModelInfo
 from ..errors import ReplayError
-from ..models.base import Capabilities, Chunk, Heat, Model, Reply, Request, Scores
+from ..models.base import Capabilities, Chunk, Heat, Model, Reading, Reply, Request, Scores
 from ..models.card import VisionCard
 from ..models.serial import dump_reply, load_reply, load_scores, request_key
 from .budget import Budget
@@ -94,28 +96,24 @@ class RecordedModel(Model):
             for request, line in zip(requests, known, strict=True)
         ]
 
-    async def _attend(
-        self,
-        request: Request,
-        query: str,
-        keys: Image | str,
-        layers: Sequence[int] | None,
-        heads: Sequence[int] | None,
-    ) -> Heat:
+    async def _attend(self, reading: Reading) -> Heat:
         import numpy as np
 
-        place = keys if isinstance(keys, str) else keys.sha256
-        extra = (query, place, repr(layers), repr(heads))
+        request = reading.request
+        place = reading.keys if isinstance(reading.keys, str) else json.dumps(plain(reading.keys))
+        extra = (reading.query, place, repr(reading.layers), repr(reading.heads))
         line = self._known(request, "attend", extra)
         if line is None:
             self._budget.check(another_call=True)
-            heat = await self._live._attend(request, query, keys, layers, heads)
+            heat = await self._live._attend(reading)
         else:
             data = line["reply"]
             grid = tuple(data["grid"]) if data["grid"] else None
-            heat = Heat(np.asarray(data["weights"], dtype=np.float32), grid, tuple(data["tokens"]))
+            table = None if data["by_head"] is None else np.asarray(data["by_head"], dtype=np.float32)
+            heat = Heat(np.asarray(data["weights"], dtype=np.float32), grid, tuple(data["tokens"]), table)
         usage = Usage(calls=0 if line else 1, images=0 if line else len(_images(request)))
-        reply = {"weights": heat.weights.tolist(), "grid": heat.grid, "tokens": heat.tokens}
+        table = None if heat.by_head is None else heat.by_head.tolist()
+        reply = {"weights": heat.weights.tolist(), "grid": heat.grid, "tokens": heat.tokens, "by_head": table}
         self._write(request, "attend", reply, usage, extra)
         self._emit(request, "attend", usage, cached=line is not None)
         return heat

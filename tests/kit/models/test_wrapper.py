@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from agentkit.attention import Boost, Edit
-from agentkit.content import Image, Message
+from agentkit.content import Message
 from agentkit.errors import UnsupportedCapability
-from agentkit.models import Capabilities, Chunk, Heat, Model, Reply, Request, Scores, VisionCard, WrapperModel
+from agentkit.models import Capabilities, Chunk, Heat, Model, Reading, Reply, Request, Scores, VisionCard, WrapperModel
 
 ASK = [Message.user("Look.")]
 
@@ -42,15 +42,8 @@ class Noting(Model):
         self.edits += [request.edits for request in requests]
         return [Scores(options, (0.0,) * len(options), (1,) * len(options)) for _ in requests]
 
-    async def _attend(
-        self,
-        request: Request,
-        query: str,
-        keys: Image | str,
-        layers: Sequence[int] | None,
-        heads: Sequence[int] | None,
-    ) -> Heat:
-        self.edits.append(request.edits)
+    async def _attend(self, reading: Reading) -> Heat:
+        self.edits.append(reading.request.edits)
         return Heat(np.ones((1, 2)), None)
 
     async def aclose(self) -> None:
