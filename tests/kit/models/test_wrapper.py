@@ -12,7 +12,18 @@ import pytest
 from agentkit.attention import Boost, Edit
 from agentkit.content import Message
 from agentkit.errors import UnsupportedCapability
-from agentkit.models import Capabilities, Chunk, Heat, Model, Reading, Reply, Request, Scores, VisionCard, WrapperModel
+from agentkit.models import (
+    Capabilities,
+    Chunk,
+    Heat,
+    Model,
+    Reading,
+    Reply,
+    Request,
+    Scores,
+    VisionCard,
+    WrapperModel,
+)
 
 ASK = [Message.user("Look.")]
 
