@@ -11,6 +11,8 @@ from .methods.inter import INTER
 from .methods.juice import JuICE
 from .methods.paint import Paint
 from .methods.pasta import Pasta
+from .methods.steering import Steer
+from .methods.task_vectors import TaskVector
 from .methods.vcd import VCD
 from .methods.vhr import VHR
 from .regions import Region
@@ -35,5 +37,7 @@ __all__ = [
     "Pasta",
     "Region",
     "Reweight",
+    "Steer",
+    "TaskVector",
     "Variant",
 ]

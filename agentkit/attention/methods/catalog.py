@@ -21,6 +21,8 @@ METHODS: tuple[str, ...] = (
     "methods.inter:INTER",
     "methods.focus_directions:FocusDirections",
     "methods.focusicl:FocusICL",
+    "methods.steering:Steer",
+    "methods.task_vectors:TaskVector",
 )
 
 
