@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..errors import UsageError
 from .edits import Edit
 from .primitives import (
     Groups,
@@ -114,10 +115,27 @@ class Row:
 
 
 def compile_edits(edits: Sequence[Edit], target: Target) -> tuple[Primitive, ...]:
-    """Return the primitives of edits for one prompt. Raises ``UsageError`` for an edit that can't apply to it."""
-    found = [primitive for edit in edits for primitive in edit.compile(target)]
-    for primitive in found:
-        target.check(primitive.layers, primitive.heads)
+    """Return the primitives of edits for one prompt.
+
+    Raises ``UsageError`` for an edit that can't apply to it, and for two edits of which only one can: what can't be
+    added up (a rotary base, a grouping of the keys in one layer).
+    """
+    found: list[Primitive] = []
+    alone: dict[tuple[type, int], Edit] = {}
+    for edit in edits:
+        for primitive in edit.compile(target):
+            target.check(primitive.layers, primitive.heads)
+            found.append(primitive)
+            if not isinstance(primitive, (Rotary, Groups)):
+                continue
+            for layer in _chosen(primitive.layers, target.layers):
+                other = alone.setdefault((type(primitive), layer), edit)
+                if other is not edit:
+                    raise UsageError(
+                        f"{other.name!r} and {edit.name!r} both change the "
+                        f"{type(primitive).__name__.lower()} of layer {layer}",
+                        mend="use one of them, or give them different layers",
+                    )
     return tuple(found)
 
 
