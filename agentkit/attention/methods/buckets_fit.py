@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from .buckets import SCALES, Buckets, RotaryScale
-from .items import By, Item, check_items, reply_logits
+from .fitted import Taught
+from .items import By, Item, check_items, right_share
 
 if TYPE_CHECKING:
     import torch
@@ -40,11 +41,11 @@ def choose_scales(
         raise UsageError(f"buckets hold one scale or more, not {count}")
     scales = sorted({1.0, *candidates})
     table: Table = [[] for _ in items]
-    for done, (number, item) in enumerate(enumerate(items), 1):
+    for number, item in enumerate(items):
         for option in item.options:
-            table[number].append(_runs(lab, item, option, scales, edits))
+            table[number].append(_runs(lab, Taught.of(lab, item.messages, option), scales, edits))
         if report is not None:
-            report(done, len(items))
+            report(number + 1, len(items))
     chosen = [scales.index(1.0)]
     best = _quality(table, items, chosen, by)
     while len(chosen) < min(count, len(scales)):
@@ -61,14 +62,15 @@ def choose_scales(
 
 
 def _runs(
-    lab: Lab, item: Item, option: str, scales: Sequence[float], edits: Sequence[Edit]
+    lab: Lab, option: Taught, scales: Sequence[float], edits: Sequence[Edit]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
+    tokens = torch.from_numpy(option.prompt.ids[-option.count :])
     own, surest = [], []
     for scale in scales:
-        logits, tokens = reply_logits(lab, item.messages, option, (*edits, RotaryScale(scale)))
-        logprobs = logits.log_softmax(-1)
+        logits = lab.forward(option.prompt, (*edits, RotaryScale(scale)), last=option.count + 1)
+        logprobs = logits[:-1].log_softmax(-1)
         own.append(logprobs.gather(1, tokens[:, None])[:, 0])
         surest.append(logprobs.amax(-1))
     return torch.stack(own), torch.stack(surest)
@@ -76,14 +78,9 @@ def _runs(
 
 def _quality(table: Table, items: Sequence[Item], chosen: Sequence[int], by: By) -> float:
     """Return the mean probability of the right option among the options under a mixture of chosen scales."""
-    import torch
-
+    places = list(chosen)
     total = 0.0
     for item, options in zip(items, table, strict=True):
-        values = []
-        for own, surest in options:
-            weights = surest[list(chosen)].log_softmax(0)
-            mixed = (own[list(chosen)] + weights).logsumexp(0)
-            values.append(mixed.mean() if by == "mean" else mixed.sum())
-        total += float(torch.stack(values).softmax(-1)[item.right])
+        mixed = [(own[places] + surest[places].log_softmax(0)).logsumexp(0) for own, surest in options]
+        total += right_share(mixed, item.right, by)
     return total / len(items)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from ...errors import UsageError
+from .fitted import Taught
 
 if TYPE_CHECKING:
     import torch
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from ...content import Message
     from ..edits import Edit
     from ..lab import Lab
-    from ..primitives import Primitive
 
 # How log-likelihoods of options are compared: of whole replies, or divided by their numbers of tokens.
 By: TypeAlias = Literal["mean", "sum"]
@@ -44,46 +45,26 @@ def check_items(items: Sequence[Item]) -> None:
             )
 
 
-def reply_logits(
-    lab: Lab,
-    messages: Sequence[Message],
-    reply: str,
-    edits: Sequence[Edit] = (),
-    primitives: Sequence[Primitive] = (),
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the logits (tokens, vocabulary) that predict a reply, its end included, and its tokens."""
+@dataclass(frozen=True)
+class Asked:
+    """An item, encoded once: each of its options behind its messages."""
+
+    options: tuple[Taught, ...]
+    right: int
+
+    @classmethod
+    def of(cls, lab: Lab, item: Item) -> Asked:
+        """Return the encoded item."""
+        return cls(tuple(Taught.of(lab, item.messages, option) for option in item.options), item.right)
+
+    def right_probability(self, lab: Lab, edits: Sequence[Edit] = (), by: By = "mean") -> float:
+        """Return how probable the right option is among the options (0 to 1): one pass an option."""
+        return right_share([option.log_likelihood(lab, edits) for option in self.options], self.right, by)
+
+
+def right_share(options: Sequence[torch.Tensor], right: int, by: By) -> float:
+    """Return the probability of one among options that are given as log-probabilities of their tokens (tokens)."""
     import torch
 
-    whole = lab.encode(messages, reply)
-    count = len(whole) - len(lab.encode(messages))
-    logits = lab.forward(whole, edits, primitives=primitives, last=count + 1)[:-1]
-    return logits, torch.from_numpy(whole.ids[-count:])
-
-
-def option_logprobs(
-    lab: Lab,
-    item: Item,
-    edits: Sequence[Edit] = (),
-    primitives: Sequence[Primitive] = (),
-    by: By = "mean",
-) -> torch.Tensor:
-    """Return the natural log-likelihood of every option of an item (options)."""
-    import torch
-
-    totals = []
-    for option in item.options:
-        logits, tokens = reply_logits(lab, item.messages, option, edits, primitives)
-        each = logits.log_softmax(-1).gather(1, tokens[:, None])
-        totals.append(each.mean() if by == "mean" else each.sum())
-    return torch.stack(totals)
-
-
-def right_probability(
-    lab: Lab,
-    item: Item,
-    edits: Sequence[Edit] = (),
-    primitives: Sequence[Primitive] = (),
-    by: By = "mean",
-) -> float:
-    """Return how probable the right option is among the options of an item (0 to 1)."""
-    return float(option_logprobs(lab, item, edits, primitives, by).softmax(-1)[item.right])
+    values = [each.mean() if by == "mean" else each.sum() for each in options]
+    return float(torch.stack(values).softmax(-1)[right])

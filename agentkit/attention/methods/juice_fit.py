@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from ...errors import UsageError
 from ..edits import Edit
 from ..learned import Learned
-from .items import By, Item, check_items, reply_logits
+from .fitted import Taught
+from .items import By, Item, check_items
 from .juice import JuICE
 from .places import Place
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ..lab import Lab
     from ..primitives import HeadScale
 
+# A prompt with its answer, and the number of the answer's tokens without the end of the turn.
+Answered: TypeAlias = tuple[Taught, int]
 STRONGER = (1.0, 3.0, 5.0, 10.0, 30.0)
 WEAKER = (-1.0, -2.0, -5.0)
 
@@ -71,17 +74,13 @@ def find_heads(
         tried = list(heads)
         for layer, head in tried:
             target.check((layer,), (head,))
-    before = np.array(
-        [
-            [_chance(lab, prompt, each.answer) for prompt, each in zip(prompts, samples, strict=True)]
-            for prompts in _kinds(samples)
-        ]
-    )
+    asked = [[_answered(lab, each.prompts[kind], each.answer) for each in samples] for kind in range(3)]
+    before = np.array([[_chance(lab, each) for each in each_kind] for each_kind in asked])
     found = {}
     for name, strengths in (("stronger", stronger), ("weaker", weaker)):
         found[name] = np.full((3, target.layers, target.heads), np.nan, dtype=np.float32)
         for done, place in enumerate(tried, 1):
-            _try(lab, samples, before, place, strengths, found[name])
+            _try(lab, asked, before, place, strengths, found[name])
             if report is not None:
                 report(done + (len(tried) if name == "weaker" else 0), 2 * len(tried))
     about = {
@@ -147,7 +146,7 @@ async def choose_strengths(
 
 def _try(
     lab: Lab,
-    samples: Sequence[Conflict],
+    asked: Sequence[Sequence[Answered]],
     before: np.ndarray,
     place: Place,
     strengths: Sequence[float],
@@ -157,28 +156,28 @@ def _try(
     from ..primitives import HeadScale
 
     layer, head = place
-    for kind, prompts in enumerate(_kinds(samples)):
+    for kind, samples in enumerate(asked):
         gains = []
-        for number, (prompt, each) in enumerate(zip(prompts, samples, strict=True)):
+        for number, each in enumerate(samples):
             for strength in strengths:
                 # One head of one layer: what it gives is the same in both runs until then, so adding is scaling.
                 scale = HeadScale(1.0 + strength, layers=(layer,), heads=(head,))
-                gains.append(_chance(lab, prompt, each.answer, scale) - before[kind, number])
+                gains.append(_chance(lab, each, scale) - before[kind, number])
         found[kind, layer, head] = np.mean(gains)
         if not found[kind, layer, head] > 0:
             return
 
 
-def _chance(lab: Lab, prompt: Sequence[Message], answer: str, *edits: HeadScale) -> float:
-    """Return the probability of an answer's tokens, without the end of the turn."""
-    logits, tokens = reply_logits(lab, prompt, answer, primitives=edits)
-    own = len(tokens) - (len(lab.encode(prompt, "")) - len(lab.encode(prompt)))
-    return float(logits.log_softmax(-1).gather(1, tokens[:, None])[:own].sum().exp())
+def _answered(lab: Lab, prompt: Sequence[Message], answer: str) -> Answered:
+    end = len(lab.encode(prompt, "")) - len(lab.encode(prompt))
+    taught = Taught.of(lab, prompt, answer)
+    return taught, taught.count - end
 
 
-def _kinds(samples: Sequence[Conflict]) -> list[list[tuple[Message, ...]]]:
-    """Return the prompts of all samples, kind by kind."""
-    return [[sample.prompts[kind] for sample in samples] for kind in range(3)]
+def _chance(lab: Lab, answered: Answered, *edits: HeadScale) -> float:
+    """Return the probability of an answer's own tokens."""
+    taught, own = answered
+    return float(taught.log_likelihood(lab, primitives=edits)[:own].sum().exp())
 
 
 def _kept(gains: np.ndarray) -> dict[Place, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ..learned import Learned
-from .items import By, Item, check_items, right_probability
+from .items import Asked, By, Item, check_items
 from .pasta import Pasta
 from .places import Place
 
@@ -41,13 +41,14 @@ def profile(
     """
     check_items(items)
     shape = _shape(lab, items[0])
+    asked = [Asked.of(lab, item) for item in items]
     tried = (
         [(layer, head) for layer in range(shape[0]) for head in range(shape[1])] if heads is None else heads
     )
     gain = np.full(shape, np.nan, dtype=np.float32)
-    before = _mean(lab, items, (), by)
+    before = _mean(lab, asked, (), by)
     for done, (layer, head) in enumerate(tried, 1):
-        change = _mean(lab, items, (replace(edit, heads=((layer, head),)),), by) - before
+        change = _mean(lab, asked, (replace(edit, heads=((layer, head),)),), by) - before
         gain[layer, head] = change
         if report is not None:
             report(done, len(tried))
@@ -60,11 +61,12 @@ def profile_layers(
     """Return what steering all heads of each layer together does: ``gain`` (layers). Otherwise as ``profile``."""
     check_items(items)
     layers, heads = _shape(lab, items[0])
-    before = _mean(lab, items, (), by)
+    asked = [Asked.of(lab, item) for item in items]
+    before = _mean(lab, asked, (), by)
     gain = np.zeros(layers, dtype=np.float32)
     for layer in range(layers):
         places = tuple((layer, head) for head in range(heads))
-        gain[layer] = _mean(lab, items, (replace(edit, heads=places),), by) - before
+        gain[layer] = _mean(lab, asked, (replace(edit, heads=places),), by) - before
         if report is not None:
             report(layer + 1, layers)
     return Learned({"gain": gain}, _about(lab, items, edit, by, before, "layers"))
@@ -112,8 +114,8 @@ def _shape(lab: Lab, item: Item) -> tuple[int, int]:
     return target.layers, target.heads
 
 
-def _mean(lab: Lab, items: Sequence[Item], edits: tuple[Pasta, ...], by: By) -> float:
-    return sum(right_probability(lab, item, edits, by=by) for item in items) / len(items)
+def _mean(lab: Lab, items: Sequence[Asked], edits: tuple[Pasta, ...], by: By) -> float:
+    return sum(item.right_probability(lab, edits, by) for item in items) / len(items)
 
 
 def _about(
