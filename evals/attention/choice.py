@@ -15,7 +15,8 @@ from agentkit.content import Message, Text
 from agentkit.models.base import Model
 
 from .family import Family, Item, Method
-from .methods import boosts, unedited
+from .fits import fitted
+from .methods import boosts, buckets, pasta, steering, unedited
 
 NOUNS = [
     "invoice",
@@ -120,4 +121,10 @@ class ElementChoice(Family):
         return Item(seed, tuple(messages), tuple(choice.options), choice.right)
 
     async def methods(self, model: Model) -> Sequence[Method]:
-        return [unedited(), *boosts("instruction", 5, 15, 40)]
+        return [
+            unedited(),
+            *boosts("instruction", 5, 15, 40),
+            await fitted("pasta", lambda: pasta(model, "instruction")),
+            buckets(),
+            await fitted("steering", lambda: steering(model, self, "instruction")),
+        ]

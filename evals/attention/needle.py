@@ -9,11 +9,14 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
+from agentkit.attention import FocusDirections, Learned
+from agentkit.attention.lab import Lab
 from agentkit.content import Message, Text
 from agentkit.models.base import Model
 
 from .family import Family, Item, Method
-from .methods import boosts, unedited
+from .fits import TRAINING_SEED, fitted, look
+from .methods import boosts, buckets, pasta, unedited
 
 PEOPLE = ("Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Hugo", "Irene", "Jonas")
 WORDS = (
@@ -42,6 +45,8 @@ EVENTS = (
 PLACES = {"early": 0.05, "middle": 0.5, "late": 0.95}
 SENTENCES = 50
 NOTES, OPTIONS = 8, 4
+# Focus directions: training items, heads (published 20), factor (published 0.2 to 0.3).
+FITTED, HEADS, FOCUS = 8, 20, 0.3
 
 
 class Needle(Family):
@@ -61,12 +66,12 @@ class Needle(Family):
         at = round(PLACES[stratum] * SENTENCES)
         places = rng.sample([i for i in range(2, SENTENCES - 2) if abs(i - at) > 3], NOTES - 1)
         inserted = dict(zip([at, *places], notes, strict=True))
-        text = " ".join(f"{inserted.get(i, '')} {sentence}".strip() for i, sentence in enumerate(filler))
+        lines = [line for i in range(SENTENCES) for line in (inserted.get(i), filler[i]) if line is not None]
         messages = (
             Message.of(
                 "user",
                 Text("Read the text and answer the question.", "instruction"),
-                Text(text, "observation", "untrusted"),
+                *(Text(line, "observation", "untrusted") for line in lines),
                 Text(f"What is the password of {people[0]}?", "query"),
             ),
         )
@@ -76,4 +81,37 @@ class Needle(Family):
         return Item(seed, messages, tuple(options), options.index(right), stratum=stratum)
 
     async def methods(self, model: Model) -> Sequence[Method]:
-        return [unedited(), *boosts("query", 5, 15)]
+        return [
+            unedited(),
+            *boosts("query", 5, 15),
+            await fitted("pasta", lambda: pasta(model, "query")),
+            buckets(),
+            await fitted("focus_directions", lambda: self._focus(model)),
+        ]
+
+    async def _focus(self, model: Model) -> Method:
+        """Learn directions on training items, whose fact is known: the part that holds the right word."""
+        from agentkit.attention.methods.focus_directions_fit import (
+            Relevant,
+            best_heads,
+            contextual_scores,
+            fit_focus,
+        )
+
+        items = [self.item(seed) for seed in range(TRAINING_SEED, TRAINING_SEED + FITTED)]
+        relevant = [Relevant(item.messages, (_fact(item),), item.options[item.right]) for item in items]
+
+        def fit(lab: Lab) -> Learned:
+            scores = contextual_scores(lab, relevant)
+            return fit_focus(lab, relevant, best_heads(scores, min(HEADS, scores.size)))
+
+        learned = await look(model, fit)
+        note = f"{HEADS} heads as published, fitted on {FITTED} training items, factor {FOCUS:g}"
+        return Method("focus_directions", lambda item: (FocusDirections(learned, FOCUS),), note)
+
+
+def _fact(item: Item) -> int:
+    """Return which part of the message tells the right answer."""
+    word = item.options[item.right].rpartition(" ")[2]
+    texts = [part.text for part in item.messages[0].parts if isinstance(part, Text)]
+    return next(index for index, text in enumerate(texts) if text.endswith(f" is {word}"))

@@ -17,7 +17,8 @@ from agentkit.models.base import Model
 
 from .facts import FACTS, Fact
 from .family import Family, Item, Method
-from .methods import boosts, unedited
+from .fits import fitted
+from .methods import boosts, buckets, pasta, steering, unedited
 
 WORDS = ("thanks", "indeed", "friend", "cheers", "always", "today")
 STARTS = ("Well", "Sure", "Listen", "Honestly", "Look")
@@ -143,7 +144,13 @@ class FormatRules(Family):
         return {"answered": any(word.lower() in answer.lower() for word in item.extra["answers"])}
 
     async def methods(self, model: Model) -> Sequence[Method]:
-        return [unedited(), *boosts("instruction", 2, 5, 15)]
+        return [
+            unedited(),
+            *boosts("instruction", 2, 5, 15),
+            await fitted("pasta", lambda: pasta(model, "instruction")),
+            buckets(),
+            await fitted("steering", lambda: steering(model, self, "instruction")),
+        ]
 
 
 def _questions(rng: random.Random, long: bool) -> list[tuple[str, tuple[str, ...]]]:

@@ -16,6 +16,7 @@ from agentkit.contracts.evaluation import Evaluation
 from agentkit.errors import UnsupportedCapability, UsageError
 from agentkit.evals.attention.families import FAMILIES
 from agentkit.evals.attention.family import Family, Item, Method
+from agentkit.evals.attention.fits import fitted
 from agentkit.evals.attention.rows import NAME, Rows
 from agentkit.evals.attention.run import bench, evaluate, load_family, measure
 from agentkit.evals.attention.table import metrics_of, table
@@ -118,6 +119,22 @@ async def test_the_bench_on_the_real_model(tmp_path: Path) -> None:
     assert found.items == 2
     assert found.metrics["choice.boost15.gain"].n == 2
     assert "| choice | smollm2 | boost15 |" in (tmp_path / "table.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["manyshot", "injection"])
+async def test_every_method_of_a_family_runs_on_a_local_model(name: str) -> None:
+    rows = await measure(load_family(name), load_model("mini"), items=1)
+    assert [row for row in rows if "unsupported" in row] == []
+    assert {row["right"] for row in rows} <= {True, False}
+
+
+async def test_a_method_that_nothing_can_be_fitted_for_says_so() -> None:
+    async def make() -> Method:
+        raise UsageError("no head helps")
+
+    method = await fitted("fitted", make)
+    with pytest.raises(UnsupportedCapability, match="no head helps"):
+        method.edits(Letters().item(1))
 
 
 async def test_a_model_without_scores_is_a_row_too(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_reply_that_answers_is_told_from_one_that_does_not() -> None:
 @given(SEEDS)
 def test_the_needle_stands_where_its_stratum_says(seed: int) -> None:
     item = Needle().item(seed)
-    (text,) = parts(item, "observation")
+    text = "\n".join(parts(item, "observation"))
     place = text.index(item.options[item.right]) / len(text)
     assert abs(place - PLACES[item.stratum]) < 0.12
     # Every other option's word belongs to another note.
@@ -87,8 +87,10 @@ def test_examples_tell_the_label_of_the_word(seed: int) -> None:
     assert len(examples) == int(item.stratum)
     labels = [label for _, label in examples]
     assert {labels.count(label) for label in item.options} == {len(labels) // CLASSES}
-    word = parts(item, "query")[0].split("\n")[1].removesuffix(" ->")
-    assert word not in [one for one, _ in examples]
+    colour, thing = parts(item, "query")[0].split("\n")[1].removesuffix(" ->").split()
+    told = {label for words, label in examples if words.startswith(f"{colour} ")}
+    assert told == {item.options[item.right]}
+    assert thing not in {words.split()[1] for words, _ in examples}
 
 
 @given(SEEDS)
