@@ -9,6 +9,7 @@ from __future__ import annotations
 
 EVALS: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:evaluate",
+    "mini": "agentkit.evals.accuracy:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",
     "search": "agentkit.evals.search:evaluate",
 }

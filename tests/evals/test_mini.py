@@ -15,6 +15,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("skimage")
 
+from agentkit.config import Settings  # noqa: E402
+from agentkit.contracts.evaluation import Evaluation  # noqa: E402
+from agentkit.errors import UsageError  # noqa: E402
+from agentkit.evals import accuracy  # noqa: E402
 from agentkit.evals.mini import data, evaluate, train  # noqa: E402
 from agentkit.evals.mini.reader import Reader  # noqa: E402
 from agentkit.evals.mini.tokenizer import BINS, build_tokenizer  # noqa: E402
@@ -208,3 +212,15 @@ def test_each_skill_beats_chance_on_tuning_scenes(reader: Reader, skill: str) ->
             right += sum(evaluate.is_right(q, a.text) for q, a in zip(questions, answers, strict=True))
             total += len(questions)
     assert right / total > 0.7
+
+
+def test_agentkit_eval_mini_measures_the_model_that_sees(tmp_path) -> None:
+    found = accuracy.evaluate(Settings.load(see=f"hf:{WEIGHTS}"), tmp_path / "out", items=3)
+    assert (found.name, found.model, found.items) == ("mini", f"hf:{WEIGHTS}", 3)
+    assert all(0 <= m.low <= m.mean <= m.high <= 1 for m in found.metrics.values())
+    assert (
+        found.metrics
+        == Evaluation.model_validate_json((tmp_path / "out/evaluation.json").read_text()).metrics
+    )
+    with pytest.raises(UsageError, match="not a model of mini's kind"):
+        accuracy.evaluate(Settings.load(see="http://127.0.0.1:9/v1#eyes"), None, items=3)
