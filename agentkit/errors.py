@@ -23,6 +23,10 @@ class ToolError(AgentKitError):
     """A tool call went wrong in a way that the model should see and react to."""
 
 
+class OutcomeUnknown(ToolError):  # noqa: N818 - the name says what is the matter
+    """A tool call was made, and no answer came: it may or may not have had its effect."""
+
+
 class UsageError(AgentKitError):
     """The caller asked for something impossible: a wrong argument, a missing file, a wrong version."""
 

@@ -1,7 +1,7 @@
 """The action journal: every effect is written down before and after it happens.
 
 A crash between the two leaves ``pending``; when the run is resumed, that action is *unknown*: it may or may not
-have happened. Reads (observations) have no effect on the world and are simply made again.
+have happened. So is one that got no answer (``OutcomeUnknown``). Reads (observations) have no effect on the world and are simply made again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contracts.event import Acted, EventBase
-from ..errors import ToolError
+from ..errors import OutcomeUnknown, ToolError
 from ..runs.folder import JOURNAL, RunFolder
 from ..runs.recording import Recording, digest
 from .scope import current_scope
@@ -98,7 +98,8 @@ class Journal:
         """Do an action once and return its outcome (JSON data).
 
         An action that an earlier attempt finished at this place is not done again. Raises ``UnknownAction`` when
-        an earlier attempt died in it and it can't simply be repeated, ``ToolError`` when it failed.
+        an earlier attempt died in it (or had no answer) and it can't simply be repeated, ``ToolError`` when it
+        failed.
         """
         if self._replay:
             return self._replayed(effect)
@@ -106,14 +107,15 @@ class Journal:
         if earlier is not None and earlier.state == "done":
             self._event(effect, "replayed", "done before the crash")
             return earlier.outcome
-        if earlier is not None and earlier.state == "pending" and not _repeatable(effect):
+        if earlier is not None and earlier.state in ("pending", "unknown") and not _repeatable(effect):
             self._write_act(effect, "unknown")
             raise UnknownAction(effect)
         self._write_act(effect, "pending", sync=True)
         try:
             outcome = await perform()
         except ToolError as error:
-            self._write_act(effect, "failed", error=str(error))
+            state = "unknown" if isinstance(error, OutcomeUnknown) else "failed"
+            self._write_act(effect, state, sync=True, error=str(error))
             raise
         self._write_act(effect, "done", outcome=outcome, sync=True)
         return outcome
@@ -154,7 +156,8 @@ class Journal:
         line = self._recording.effect(current_scope(), effect.key, effect.describe)
         self._event(effect, line["state"], line.get("error"))
         if line["state"] == "unknown":
-            raise UnknownAction(effect)
+            # With an error it got no answer; without one a crash cut it off.
+            raise OutcomeUnknown(line["error"]) if line.get("error") else UnknownAction(effect)
         if line["state"] == "failed":
             raise ToolError(line["error"])
         return line["outcome"]

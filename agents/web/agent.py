@@ -268,8 +268,11 @@ class WebAgent(GraphAgent):
         why = irreversible(view.snapshot, choice.action, sandbox=context.config.sandbox)
         if why is None and choice.value and choice.value.source == "page" and choice.kind == "fill":
             why = None if context.config.sandbox else "its value comes from the page, not from you"
+        earlier = done_before_restore(choice, state)
+        if why is None and earlier and earlier.get("sent") and not context.config.sandbox:
+            why = "it sends something to the server"
         update: dict[str, Any] = {"decision": choice.to_json(), "approval": why, "trouble": ""}
-        again = why is not None and done_before_restore(choice, state)
+        again = why is not None and earlier is not None
         if again:
             update["approval"] = f"{why}, and it was done before the page was opened again"
         if why is None or (self.approval == "auto" and not again):
@@ -305,7 +308,7 @@ class WebAgent(GraphAgent):
             session = await context.session()
             found = await (perform if context.current else replay)(session, action)
             await context.save_storage(session)
-            moved = context.episode is None and (found.navigated or effect.irreversible)
+            moved = context.episode is None and (found.navigated or found.sent or effect.irreversible)
             return {**found.to_json(), "anchor": found.url_after if moved else None}
 
         try:
@@ -319,7 +322,8 @@ class WebAgent(GraphAgent):
                 "route": "check",
                 "history": [*state["history"], done_step(state, choice, False, error.message)],
             }
-        step = done_step(state, choice, outcome["changed"], outcome["text"])
+        sent = outcome.get("sent", False)
+        step = done_step(state, choice, outcome["changed"], outcome["text"], sent=sent)
         return {"route": "check", "history": [*state["history"], step]}
 
     async def _confirm(self, state: WebState, context: WebContext) -> dict[str, Any]:

@@ -56,17 +56,18 @@ def repeated(choice: Candidate, state: WebState, view: View) -> int:
     return sum(1 if step["changed"] else REPEATS for step in same)
 
 
-def done_before_restore(choice: Candidate, state: WebState) -> bool:
-    """Say whether an action was done at this address before the page was opened anew, which shows none of it."""
+def done_before_restore(choice: Candidate, state: WebState) -> Done | None:
+    """Return an action as it was done at this address before the page was opened anew, which shows none of it."""
     earlier, url = state["history"][: state["restored"]], state["page"]["url"]
-    return any(step["words"] == choice.words and step["url"] == url for step in earlier)
+    same = (step for step in earlier if step["words"] == choice.words and step["url"] == url)
+    return next(same, None)
 
 
-def done_step(state: WebState, choice: Candidate, changed: bool, result: str) -> Done:
+def done_step(state: WebState, choice: Candidate, changed: bool, result: str, *, sent: bool = False) -> Done:
     """Return the history's entry of an action that was done on the state's page."""
     url, page = state["page"]["url"], page_text(load_snapshot(state["page"]), state["task"])
     key = _page_key(url, page)
-    return Done(url=url, page=page, state=key, words=choice.words, changed=changed, result=result)
+    return Done(url=url, page=page, state=key, words=choice.words, changed=changed, result=result, sent=sent)
 
 
 def _overwrites(choice: Candidate, state: WebState, view: View) -> bool:

@@ -10,7 +10,8 @@ Route = Literal["observe", "recall", "decide", "ask", "approve", "act", "confirm
 class Done(TypedDict):
     """One action that was done (or tried): on which page, in which words, with which result.
 
-    ``page`` is the page's text before it, ``state`` a digest of that page, ``changed`` whether it had an effect.
+    ``page`` is the page's text before it, ``state`` a digest of that page, ``changed`` whether it had an effect,
+    ``sent`` whether a script of the page sent something to a server.
     """
 
     url: str
@@ -19,6 +20,7 @@ class Done(TypedDict):
     words: str
     changed: bool
     result: str
+    sent: bool
 
 
 class WebState(TypedDict):

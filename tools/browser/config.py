@@ -17,7 +17,8 @@ class SessionConfig:
     as irreversible. ``root`` and ``ignore`` are CSS selectors of what observations read and leave out.
 
     ``load_timeout`` bounds a navigation, ``action_timeout`` an action on an element, ``settle_timeout`` the
-    wait for its effect (``quiet`` without a change ends it), ``respond_timeout`` one look at a page.
+    wait for its effect (``quiet`` without a change ends it), ``send_timeout`` the wait for the answer to what a
+    script sent (not by GET), ``respond_timeout`` one look at a page.
     """
 
     start: str | None = None
@@ -29,6 +30,7 @@ class SessionConfig:
     load_timeout: float = 15.0
     action_timeout: float = 3.0
     settle_timeout: float = 3.0
+    send_timeout: float = 10.0
     respond_timeout: float = 10.0
     quiet: float = 0.06
     headed: bool = False

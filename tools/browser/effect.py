@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import ToolError
+from agentkit.errors import OutcomeUnknown, ToolError
 
 from .script import first_line
 from .session import BrowserSession
@@ -24,12 +24,16 @@ _MOST_FRAMES = 20
 
 @dataclass(frozen=True)
 class Effect:
-    """What an action did. ``text`` says it in words; words of the page in it are untrusted."""
+    """What an action did. ``text`` says it in words; words of the page in it are untrusted.
+
+    ``sent``: a script of the page sent something to a server (not by GET): repeating the action sends it again.
+    """
 
     url_before: str
     url_after: str
     changed: bool
     navigated: bool = False
+    sent: bool = False
     dialogs: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     downloads: tuple[str, ...] = ()
@@ -48,8 +52,9 @@ async def effect_of(
 
     The effect has ended when the page is loaded, its DOM was still for a moment and the requests it began
     are answered, or when the time for that (``settle_timeout``) is over. A page that was asked for, or a form
-    that was sent, is waited for up to ``load_timeout``. Raises ``ToolError`` when it has not come by then: what
-    the server did is not known.
+    that was sent, is waited for up to ``load_timeout``, the answer to what a script sent up to ``send_timeout``.
+    Raises ``OutcomeUnknown`` when something was sent and no answer has come by then: what the server did is not
+    known; ``ToolError`` when a page has not come.
     """
     from playwright.async_api import Error
 
@@ -65,8 +70,10 @@ async def effect_of(
     except Error as error:
         raise ToolError(_why(error, element)) from error
     changes = await _settle(session, scrolls)
-    if session.awaited():
-        raise ToolError(f"the server has not answered within {session.config.load_timeout:g} s")
+    if session.awaited() or session.sending():
+        waited = session.config.load_timeout if session.awaited() else session.config.send_timeout
+        kind = OutcomeUnknown if session.sending() else ToolError
+        raise kind(f"the server has not answered within {waited:g} s")
     return _effect(session, before, mark, tabs, changes)
 
 
@@ -107,8 +114,8 @@ async def _settle(session: BrowserSession, scrolls: bool) -> int:
         # A document that is being left has asked for its successor, though the request may not be seen yet.
         leaving = any(s["leaving"] for s in seen) and not (session.asked or session.navigated)
         now, awaited = time.monotonic(), session.awaited()
-        if awaited:
-            end = min(now + config.settle_timeout, last)
+        if awaited or session.sending():
+            end = min(now + config.settle_timeout, last if awaited else start + config.send_timeout)
         still = all(s["quiet"] for s in seen) and page is session.alive
         if now >= end or (still and not (awaited or leaving or session.pending())):
             break
@@ -143,6 +150,7 @@ def _effect(session: BrowserSession, before: str, mark: int, tabs: int, changes:
         url_after=after,
         changed=bool(changes or navigated or new_tabs),
         navigated=navigated,
+        sent=session.sent,
         dialogs=of_kind["dialog"],
         blocked=of_kind["blocked"],
         downloads=of_kind["download"],

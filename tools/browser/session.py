@@ -16,6 +16,7 @@ from .downloads import save
 from .events import BrowserEvent, EventLog
 from .launch import launch, require_playwright
 from .script import PageScript
+from .sends import Sends, frame_of, reads
 from .wall import Wall
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class BrowserSession:
         self._begun: set[Any] = set()
         # Documents that were asked for and have not come, with the status of the answer (0: none yet).
         self._documents: dict[Request, int] = {}
+        self._sends = Sends()
         self.asked = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
@@ -193,29 +195,33 @@ class BrowserSession:
     def _on_navigated(self, frame: Frame) -> None:
         # Without an answer it was a change of the address within the document, not the document asked for.
         for request, status in list(self._documents.items()):
-            if status and _frame_of(request) is frame:
+            if status and frame_of(request) is frame:
                 del self._documents[request]
+                self._sends.close(frame)
         if frame.parent_frame is None and frame.page is self._page:
             self.navigated = True
 
     def _on_request(self, request: Request) -> None:
         self._inflight.add(request)
+        self._sends.add(request)
         if request.is_navigation_request():
             self.asked = True
             if request.redirected_from is not None:
                 self._documents.pop(request.redirected_from, None)
-            frame = _frame_of(request)
+            frame = frame_of(request)
             if frame is None or frame.parent_frame is None or request.method != "GET":
                 self._documents[request] = 0
 
     def _on_request_over(self, request: Request) -> None:
         self._inflight.discard(request)
+        self._sends.discard(request)
         # A redirect is over when the request that follows it is.
         if not 300 <= self._documents.get(request, 0) < 400:
             self._documents.pop(request, None)
 
     def _on_request_failed(self, request: Request) -> None:
         self._inflight.discard(request)
+        self._sends.discard(request)
         self._documents.pop(request, None)
 
     def _on_response(self, response: Response) -> None:
@@ -239,6 +245,7 @@ class BrowserSession:
         """Mark the start of an action: requests from now on, and navigations, are its effect."""
         self.navigated = self.asked = False
         self._begun = set(self._inflight)
+        self._sends.begin(self._inflight)
         self._documents.clear()
 
     def pending(self) -> bool:
@@ -248,6 +255,15 @@ class BrowserSession:
     def awaited(self) -> bool:
         """Say whether a document that the current action asked for (a page, a sent form) has not come yet."""
         return bool(self._documents)
+
+    def sending(self) -> bool:
+        """Say whether something that the current action sent (a form, or what a script sends) has no answer yet."""
+        return self._sends.waiting() or any(not reads(request) for request in self._documents)
+
+    @property
+    def sent(self) -> bool:
+        """Whether the current action sent something by a script."""
+        return self._sends.sent
 
     async def stop_loading(self) -> None:
         """Give up a navigation that does not come, so that the page from before can be used again."""
@@ -342,13 +358,3 @@ class BrowserSession:
             full_page=full_page, clip=clip, scale="css", animations="disabled", caret="hide"
         )
         return Image.open(await self.script.bounded(shot))
-
-
-def _frame_of(request: Request) -> Frame | None:
-    """Return the frame that a request is for; None while it is the first of a new tab."""
-    from playwright.async_api import Error
-
-    try:
-        return request.frame
-    except Error:
-        return None

@@ -1,6 +1,6 @@
 """Runs web agents in processes that can be killed: one command a line, each in a fork of this process.
 
-Forking after the imports saves seconds a run. A command: ``{"out", "url", "task", "resume", "die", "happened"}``;
+Forking after the imports saves seconds a run. A command: ``{"out", "url", "task", "resume", "die", "happened", "wanted"}``;
 ``die`` names the event at which the process kills itself. Replies: ``{"pid"}`` at once, ``{"signal", "status"}``.
 """
 
@@ -38,7 +38,7 @@ def work(command: dict[str, Any]) -> None:
             lambda question: command.get("happened") if question.missing == "whether it happened" else None
         )
     ]
-    web = WebAgent(Chooser(*REGISTER), memory="off", approve="auto", answers=answers)
+    web = WebAgent(Chooser(*command.get("wanted", REGISTER)), memory="off", approve="auto", answers=answers)
     if command.get("die"):
         web.listeners.append(lambda event: killed_by(event.model_dump(), command["die"]))
     out = Path(command["out"])

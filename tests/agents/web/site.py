@@ -12,25 +12,34 @@ FORM = """<!doctype html><title>Registration</title><h1>Register</h1>
 <label>Name <input name="name"></label><label>City <input name="city"></label>
 <button>Register</button></form><a href="/about">About</a>"""
 THANKS = "<!doctype html><title>Thank you</title><h1>Thank you</h1><p>We have your registration.</p>"
+# A script sends the form, and what is liked.
+SCRIPTED = """<!doctype html><title>Registration</title><h1>Register</h1>
+<label>Name <input id="name"></label><button onclick="send('name=' + document.getElementById('name').value)">Register</button>
+<button onclick="send('liked=1')">Like</button><p id="out">Nothing was sent</p>
+<script>function send(body) { fetch('/register', {method: 'POST', redirect: 'manual', body}).then(
+  () => { document.getElementById('out').textContent = 'Thank you'; }); }</script>"""
 ABOUT = '<!doctype html><title>About</title><p>A place.</p><a href="/">Back</a>'
 
 
 class Site:
     """The server. ``received`` holds the forms that arrived; ``on_post`` is called with each before it is answered.
 
-    With ``in_place`` the answer comes at the form's own address, without a redirect.
+    With ``in_place`` the answer comes at the form's own address, without a redirect; with ``scripted`` a script
+    sends it.
     """
 
     def __init__(self) -> None:
         self.received: list[dict[str, str]] = []
         self.on_post: Callable[[], object] | None = None
-        self.in_place = False
+        self.in_place = self.scripted = False
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 pages = {"/": FORM, "/thanks": THANKS, "/about": ABOUT}
                 body = pages.get(self.path.partition("?")[0])
+                if body is FORM and site.scripted:
+                    body = SCRIPTED
                 if body is FORM and site.in_place:
                     body = FORM.replace("/register", "/")
                 if body is None:

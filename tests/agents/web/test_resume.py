@@ -92,6 +92,34 @@ def test_killed_after_a_slow_answer_to_a_form(site, launcher, tmp_path) -> None:
     assert [form.get("name") for form in site.received] == ["Ada"]
 
 
+def test_what_a_script_sent_is_not_sent_again(site, launcher, tmp_path) -> None:
+    # Nothing in the button's name says that it can't be undone: what tells is what the click sent.
+    site.scripted, like = True, 'click button "Like"'
+    out = tmp_path / "run"
+    die = {"kind": "acted", "state": "done", "action": like}
+    start = {"out": str(out), "url": site.url, "task": "Like it.", "wanted": [like, "finish"]}
+    assert launcher.run(**start, die=die)["signal"] == signal.SIGKILL
+    # The fresh page does not show it, so the agent wants to do it once more: somebody is asked first.
+    assert launcher.run(**start, resume=True)["exit"] == 1
+    asked = [event["question"] for event in events(out) if event["kind"] == "asked"]
+    assert "it was done before the page was opened again" in asked[0]["why"]
+    assert site.received == [{"liked": "1"}]
+
+
+def test_what_a_script_sent_without_an_answer_is_asked_about(site, launcher, tmp_path) -> None:
+    site.scripted, out, held = True, tmp_path / "run", threading.Event()
+    site.on_post = held.wait
+    assert launcher.run(out=str(out), url=site.url, task=SHORT)["exit"] == 1
+    held.set()
+    acted = [event["state"] for event in events(out) if event["kind"] == "acted"]
+    assert acted == ["pending", "done", "pending", "unknown"]
+    question = events(out)[-2]["question"]
+    assert question["choices"] == ["it happened", "it did not happen"]
+    assert "has not answered" in question["why"]
+    assert launcher.run(out=str(out), resume=True, happened="it happened")["exit"] == 0
+    assert [form["name"] for form in site.received] == ["Ada"]
+
+
 def test_a_form_that_answers_at_its_own_address_is_not_sent_again_without_asking(
     site, launcher, tmp_path
 ) -> None:

@@ -74,6 +74,7 @@ class _Handler(SimpleHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.log.requests.append(("POST", self.path))
         self.log.forms.append(parse_qs(body))
+        self.log.release.wait(float(parse_qs(urlsplit(self.path).query).get("wait", ["0"])[0]))
         self._say("<meta charset=utf-8><title>Thanks</title><h1>Thank you</h1>")
 
     def _say(self, text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentkit.errors import ToolError, UsageError
+from agentkit.errors import OutcomeUnknown, ToolError, UsageError
 from agentkit.tools.browser import (
     Action,
     Descriptor,
@@ -211,6 +211,28 @@ async def test_a_form_that_is_not_answered_is_in_doubt(visit, site):
     with pytest.raises(ToolError, match="has not answered"):
         await act.click(session, await look(session, "Find"))
     assert any(path.startswith("/never") for _, path in site.log.requests)
+
+
+async def test_what_a_script_sends_is_waited_for_beyond_the_bound_of_other_effects(visit, site):
+    session = await visit("/send.html", settle_timeout=0.1)
+    effect = await act.click(session, await look(session, "Like"))
+    assert effect.sent
+    assert "Sent" in (await observe(session)).text()
+    effect = await act.click(session, await look(session, "Read"))
+    assert not effect.sent
+
+
+async def test_what_a_script_sends_without_an_answer_is_in_doubt(visit, site):
+    session = await visit("/send.html", settle_timeout=0.1, send_timeout=0.5)
+    with pytest.raises(OutcomeUnknown, match="has not answered"):
+        await act.click(session, await look(session, "Hold"))
+    assert site.log.paths().count("/send?wait=20") == 1
+
+
+async def test_a_page_that_asks_its_server_again_and_again_is_no_doubt(visit, site):
+    session = await visit("/send.html#poll", settle_timeout=0.1, send_timeout=0.6)
+    effect = await act.click(session, await look(session, "Read"))
+    assert not effect.sent
 
 
 async def test_a_journal_is_replayed_on_a_fresh_session(visit, site):
