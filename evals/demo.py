@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agentkit.config import Settings
 from agentkit.content import Box, Image
+from agentkit.content.box import box_text
 from agentkit.contracts.event import Asked, EventBase, Recalled
 from agentkit.contracts.result import Question, Result
 from agentkit.errors import UsageError
@@ -113,7 +114,7 @@ class Demo:
         part.check(
             result.answer == item.answer and iou > 0.5,
             self.say,
-            f"with visual search: “{result.answer}”, at {_place(box)} (IoU with the truth: {iou:.2f})",
+            f"with visual search: “{result.answer}”, at {box_text(box) if box else 'nowhere'} (IoU with the truth: {iou:.2f})",
         )
         return self._report(part, result)
 
@@ -216,10 +217,6 @@ def _direct(result: Result) -> dict:
 
 def _percent(share: float | None) -> str:
     return "not" if share is None else f"{share:.0%}"
-
-
-def _place(box: tuple[float, float, float, float] | None) -> str:
-    return "nowhere" if box is None else "(" + ", ".join(f"{value:.0f}" for value in box) + ")"
 
 
 async def run_demo(

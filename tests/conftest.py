@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 # No test depends on how fast the machine is.
 settings.register_profile("agentkit", deadline=None, max_examples=50)
@@ -13,3 +19,16 @@ settings.load_profile("agentkit")
 # One torch thread: two processes with two threads each on two cores collapse each other.
 os.environ.setdefault("AGENTKIT_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests; each opens its own context in it."""
+    from playwright.async_api import async_playwright
+
+    from agentkit.tools.browser import launch
+
+    async with async_playwright() as playwright:
+        running = await launch(playwright)
+        yield running
+        await running.close()

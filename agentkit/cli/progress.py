@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..content.box import box_text
 from ..contracts import event as ev
 from .terminal import counted, err, plain
 
@@ -34,11 +35,6 @@ def line_of(event: ev.EventBase) -> Line | None:
         if isinstance(event, kind):
             return write(event)
     return None
-
-
-def box_text(box: tuple[float, float, float, float]) -> str:
-    """Return a box in whole pixels: (left, top, right, bottom)."""
-    return "(" + ", ".join(f"{value:.0f}" for value in box) + ")"
 
 
 def _started(event: ev.RunStarted) -> Line:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import typer
 from rich.text import Text
 
+from ..content.box import box_text
 from ..contracts.result import Evidence, Result, Usage
 from .exits import INTERRUPTED, code_of
 from .flags import Flags
-from .progress import box_text, progress
+from .progress import progress
 from .terminal import complain, counted, note, out, plain, print_json, show, show_question
 
 if TYPE_CHECKING:

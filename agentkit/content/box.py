@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import UsageError
@@ -93,3 +94,8 @@ class Box(NamedTuple):
     def round(self) -> tuple[int, int, int, int]:
         """Return the smallest box of whole pixels that covers this one."""
         return math.floor(self.left), math.floor(self.top), math.ceil(self.right), math.ceil(self.bottom)
+
+
+def box_text(box: Sequence[float]) -> str:
+    """Return a box in whole pixels: ``(left, top, right, bottom)``."""
+    return "(" + ", ".join(f"{value:.0f}" for value in box) + ")"

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..content.box import box_text
 from ..contracts.event import EVENT, EventBase
 from ..errors import RunError
 from .folder import EVENTS, REPORT, RunFolder
@@ -95,7 +96,7 @@ def _environment(pictures: Pictures) -> Environment:
         "json": _json,
         "percent": lambda value: f"{100 * value:.1f}%",
         "seconds": _seconds,
-        "box": lambda box: "(" + ", ".join(f"{value:.0f}" for value in box) + ")",
+        "box": box_text,
         "clock": lambda value: time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value)),
         "number": lambda value: f"{value:,}",
         "money": lambda value: "unknown" if value is None else f"${value:.4f}" if value else "$0",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..content.box import box_text
 from ..contracts import event as ev
 from ..contracts.result import Evidence, Question, Result, Usage
 from ..contracts.run import RunInfo
@@ -84,8 +85,7 @@ class Visit:
     def title(self) -> str:
         """One line: order, box, scores."""
         scores = ", ".join(f"{name} {value:.3g}" for name, value in self.scores.items())
-        box = ", ".join(f"{value:.0f}" for value in self.box)
-        return f"{self.order}: ({box}) for {self.about}" + (f": {scores}" if scores else "")
+        return f"{self.order}: {box_text(self.box)} for {self.about}" + (f": {scores}" if scores else "")
 
 
 @dataclass

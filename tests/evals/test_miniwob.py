@@ -19,7 +19,7 @@ from agentkit.evals.miniwob import (
     session_config,
     tasks_of,
 )
-from agentkit.tools.browser import Action, BrowserSession, Snapshot, irreversible, launch, observe, perform
+from agentkit.tools.browser import Action, BrowserSession, Snapshot, irreversible, observe, perform
 
 SEED = 10001
 
@@ -31,14 +31,9 @@ def server() -> Iterator[MiniWobServer]:
 
 
 @pytest.fixture(scope="module")
-async def session(server: MiniWobServer) -> AsyncIterator[BrowserSession]:
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        async with BrowserSession(session_config(server), browser=browser) as running:
-            yield running
-        await browser.close()
+async def session(server: MiniWobServer, browser: Any) -> AsyncIterator[BrowserSession]:
+    async with BrowserSession(session_config(server), browser=browser) as running:
+        yield running
 
 
 def id_of(page: Snapshot, name: str, role: str | None = None) -> str:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
-
-from agentkit.tools.browser import launch
 
 from .site import Site
 
@@ -14,14 +11,6 @@ from .site import Site
 def site() -> Iterator[Site]:
     with Site() as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        found = await launch(playwright)
-        yield found
-        await found.close()
 
 
 @pytest.fixture(autouse=True)

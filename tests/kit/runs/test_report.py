@@ -207,17 +207,6 @@ def test_a_node_visited_again_after_a_crash_counts_once(tmp_path):
     assert len(search.found) == 1
 
 
-@pytest.fixture(scope="module")
-async def browser():
-    playwright_api = pytest.importorskip("playwright.async_api")
-    from agentkit.tools.browser.launch import launch
-
-    async with playwright_api.async_playwright() as playwright:
-        browser = await launch(playwright)
-        yield browser
-        await browser.close()
-
-
 @pytest.fixture
 async def page(browser):
     page = await browser.new_page(viewport={"width": 1200, "height": 900})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentkit.tools.browser import BrowserSession, Element, SessionConfig, Snapshot, launch, observe
+from agentkit.tools.browser import BrowserSession, Element, SessionConfig, Snapshot, observe
 from agentkit.tools.browser.actions import goto
 
 from .server import Site
@@ -23,16 +23,6 @@ def elsewhere() -> Iterator[Site]:
     """A site that is not on the allow-list."""
     with Site() as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Any]:
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        running = await launch(playwright)
-        yield running
-        await running.close()
 
 
 @pytest.fixture
