@@ -144,7 +144,8 @@ class _StatesReader(Reader):
 
     rows: Sequence[int]
     chosen: dict[int, list[int]]
-    kept: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]] = field(default_factory=dict)
+    kept: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    scales: dict[int, float] = field(default_factory=dict)
 
     def wants(self, layer: int) -> bool:
         return layer in self.chosen
@@ -155,7 +156,8 @@ class _StatesReader(Reader):
         key = site.key[0, [head // shared for head in heads]]
         # A window hides columns too: what has no weight at all can't be seen, or is as good as hidden.
         hidden = site.weights(rows)[0, heads] == 0
-        self.kept[site.layer] = (site.query[0, heads][:, rows], key, hidden, site.scale)
+        self.kept[site.layer] = (site.query[0, heads][:, rows], key, hidden)
+        self.scales[site.layer] = site.scale
 
 
 def _states(lab: Lab, item: Relevant, heads: Sequence[tuple[int, int]], context: str) -> _States:
@@ -171,13 +173,11 @@ def _states(lab: Lab, item: Relevant, heads: Sequence[tuple[int, int]], context:
     order = torch.tensor([place for places in layers.values() for place in places]).argsort()
     kept = [reader.kept[layer] for layer in layers]
     query, key, hidden = (torch.cat([part[i].clone() for part in kept])[order] for i in range(3))
-    scales = torch.tensor(
-        [part[3] for part, places in zip(kept, layers.values(), strict=True) for _ in places]
-    )
+    scales = torch.tensor([reader.scales[layer] for layer, _ in heads])
     inside = torch.zeros(len(prompt))
     inside[torch.from_numpy(target.find(context))] = 1.0
     relevant = torch.from_numpy(_relevant(lab, prompt, item))
-    return _States(query.float(), key.float(), hidden, scales[order], inside, relevant)
+    return _States(query.float(), key.float(), hidden, scales, inside, relevant)
 
 
 def _encoded(lab: Lab, item: Relevant) -> tuple[LabPrompt, list[int]]:

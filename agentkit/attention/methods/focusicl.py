@@ -39,7 +39,8 @@ class FocusICL(Edit):
 
     Differs from the paper on purpose: the filter is chosen once a prompt from one read pass (mean over heads, and
     over the rows behind the demonstrations, under the batches), not anew in every head and row, so that decoding
-    keeps the fused kernel; positions stay those of the whole prompt.
+    keeps the fused kernel; what it masks is masked in all rows, the demonstrations' own too; positions
+    stay those of the whole prompt. Batches need a mask of rows x tokens at prefill: slower than the causal kernel.
 
     ``share``: 0 to below 1, 0 for no filter; ``batch``: demonstrations a batch, None for all in one. The paper searches
     both by the perplexity of demonstrations: ``search``. Raises ``UsageError`` for values outside, prompts without

@@ -89,6 +89,8 @@ def fit_task(
     - output), one backward pass a task, are measured (None: all, as published). Nothing is random. Raises
     ``UsageError`` for no tasks or a count that is not between 1 and the number of heads.
     """
+    import torch
+
     if not tasks:
         raise UsageError("there is no task to fit on")
     prompts = [lab.encode(task.corrupted) for task in tasks]
@@ -100,11 +102,11 @@ def fit_task(
     total = target.layers * target.heads
     if not 1 <= count <= total:
         raise UsageError(f"the model has {total} heads, not {count}")
-    mean = sum(_outputs(lab, lab.encode(task.messages)) for task in tasks) / len(tasks)
+    mean = torch.stack([_outputs(lab, lab.encode(task.messages)) for task in tasks]).mean(0)
     candidates = [(layer, head) for layer in range(target.layers) for head in range(target.heads)]
     if screened is not None and screened < total:
-        rise = sum(_estimate(lab, *item, mean, target) for item in zip(prompts, answers, strict=True))
-        order = np.argsort(-rise.numpy().ravel(), kind="stable")
+        rises = [_estimate(lab, *item, mean, target) for item in zip(prompts, answers, strict=True)]
+        order = np.argsort(-torch.stack(rises).mean(0).numpy().ravel(), kind="stable")
         candidates = [candidates[place] for place in order[: max(count, screened)]]
     before = [_probability(lab, *item) for item in zip(prompts, answers, strict=True)]
     effects = []

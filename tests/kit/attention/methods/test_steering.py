@@ -11,7 +11,7 @@ from method_checks import Load, equal, same_weights, weights
 from tiny_models import PICTURE_KINDS, TEXT_KINDS
 
 from agentkit.attention import Learned, Steer
-from agentkit.attention.methods.steering import KINDS, fit_concept, middle
+from agentkit.attention.methods.steering import KINDS, Kind, fit_concept, middle
 from agentkit.content import Message
 from agentkit.errors import UsageError
 from agentkit.models.local import LocalModel
@@ -59,7 +59,7 @@ def pairs(count: int = 6) -> list[tuple[list[Message], list[Message]]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_concept_tells_its_prompts_apart(tiny: Load, kind: str) -> None:
+async def test_a_concept_tells_its_prompts_apart(tiny: Load, kind: Kind) -> None:
     model = tiny("llama")
     before = weights(model)
     learned = await model.work(lambda lab: fit_concept(lab, pairs(), kind=kind, layers=(1, 2)))
