@@ -13,9 +13,11 @@ import typer
 from ..errors import AgentKitError
 from ..version import VERSION
 from .ask import ask
+from .attend import attend
 from .chat import chat
 from .demo_command import demo
 from .doctor import doctor
+from .edits import edits
 from .evaluate import bench, evaluate
 from .exits import FAILED, INTERRUPTED, code_of
 from .flags import with_flags
@@ -39,6 +41,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     "ask": ask,
+    "attend": attend,
     "web": web,
     "chat": chat,
     "run": run,
@@ -47,6 +50,7 @@ COMMANDS = {
     "report": report,
     "runs": runs,
     "models": models,
+    "edits": edits,
     "doctor": doctor,
     "schema": schema,
     "demo": demo,

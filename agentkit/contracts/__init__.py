@@ -8,7 +8,20 @@ from pydantic import TypeAdapter
 
 from ..errors import UsageError
 
-NAMES = ("result", "question", "usage", "evidence", "event", "run", "runfile", "script", "answers", "eval")
+NAMES = (
+    "result",
+    "question",
+    "usage",
+    "evidence",
+    "event",
+    "run",
+    "runfile",
+    "script",
+    "answers",
+    "eval",
+    "attend",
+    "edits",
+)
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -18,6 +31,7 @@ def schema(name: str) -> dict[str, Any]:
 
 def adapter(name: str) -> TypeAdapter[Any]:
     """Return the pydantic adapter of a contract."""
+    from .attention import Attended, Edits
     from .evaluation import Evaluation
     from .event import EVENT
     from .result import Evidence, Question, Result, Usage
@@ -35,6 +49,8 @@ def adapter(name: str) -> TypeAdapter[Any]:
         "script": ScriptLine,
         "answers": list[AnswerRule],
         "eval": Evaluation,
+        "attend": Attended,
+        "edits": Edits,
     }
     if name == "event":
         return EVENT

@@ -48,9 +48,9 @@ async def test_shares_over_a_generation(tiny: Load, kind: str) -> None:
             columns = prompt.spans.find(span)
             assert np.abs(found.values - wanted(model, ids, columns, edits)).max() < 1e-5
             assert found.share == pytest.approx(len(columns) / len(prompt))
-    assert len(found.tokens) == len(found.values) == len(ids)
-    assert found.by_step().shape == (len(ids),)
-    assert found.by_head().shape == (3, 6)
+            assert len(found.tokens) == len(found.values) == len(ids)
+            assert found.by_step().shape == (len(ids),)
+            assert found.by_head().shape == (3, 6)
 
 
 @pytest.mark.parametrize("kind", ALL)
