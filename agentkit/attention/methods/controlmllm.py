@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..edits import Edit, Ensemble, Variant
 from ..learned import Learned
 from ..regions import Region
 from .contrast import check_contrast, contrast
-from .controlmllm_fit import RECIPES, Descent, Look, descend
+from .controlmllm_fit import RECIPES, Descent, Look, descend, recipe_for
 
 if TYPE_CHECKING:
     import torch
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 class ControlMLLM(Edit):
     """Let the model attend to a region of a picture, by a latent that is optimised for each prompt.
 
-    Made by ``Focus``. ``descent``: how (see ``Descent``; the published ones are in ``RECIPES``). ``layers``: exact
-    layers to average, instead of the descent's share of the depth.
+    Made by ``Focus``. ``descent``: how (see ``Descent``; the published ones are in ``RECIPES``); None takes the
+    recipe ``small`` for models of at most 12 layers and ``controlmllm++`` for others. ``changes``: single settings
+    of it, as (name, value). ``layers``: exact layers to average, instead of the descent's share of the depth.
 
     Kept: sums and means in the published order, the energy's strength 400, Adam's constants, the density (not a
     weight of at most 1) as soft mask: with sigma 0.1 its peak is 3.99, so that the energy can rise again when
@@ -54,8 +55,13 @@ class ControlMLLM(Edit):
     needs: ClassVar[tuple[str, ...]] = ("attention", "images", "gradients")
 
     region: Region
-    descent: Descent = field(default_factory=Descent)
+    descent: Descent | None = None
+    changes: tuple[tuple[str, Any], ...] = ()
     layers: tuple[int, ...] | None = None
+
+    def how(self, layers: int) -> Descent:
+        """Return the descent for a model with this many layers."""
+        return dataclasses.replace(self.descent or recipe_for(layers), **dict(self.changes))
 
     def compile(self, target: Target) -> Sequence[Primitive]:
         raise UsageError(
@@ -74,16 +80,17 @@ class ControlMLLM(Edit):
         """
         target = lab.target(prompt)
         target.check(self.layers)
-        layers = self.layers or self.descent.layers(target.layers)
-        look = Look.of(lab, prompt, self.region, self.descent, layers, before)
-        latent, passes = descend(look, self.descent, target.hidden)
+        how = self.how(target.layers)
+        layers = self.layers or how.layers(target.layers)
+        look = Look.of(lab, prompt, self.region, how, layers, before)
+        latent, passes = descend(look, how, target.hidden)
         about = {
             "method": self.name,
             "model": lab.reference,
             "image": self.region.image.sha256,
             "region": self.region.describe(),
             "layers": list(layers),
-            "descent": dataclasses.asdict(self.descent) | {"depth": list(self.descent.depth)},
+            "descent": how.describe(),
             "energies": [energy for energy, _ in passes],
             "shares": [share for _, share in passes],
         }
@@ -91,9 +98,11 @@ class ControlMLLM(Edit):
 
     def describe(self) -> dict[str, Any]:
         """Return the edit as plain data."""
-        descent = dataclasses.asdict(self.descent) | {"depth": list(self.descent.depth)}
+        descent = None if self.descent is None else self.descent.describe()
+        changes = {name: list(value) if isinstance(value, tuple) else value for name, value in self.changes}
         layers = None if self.layers is None else list(self.layers)
-        return {"edit": self.name, "region": self.region.describe(), "descent": descent, "layers": layers}
+        where = {"region": self.region.describe(), "layers": layers}
+        return {"edit": self.name, "descent": descent, "changes": changes} | where
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,7 @@ def Focus(  # noqa: N802 - reads as a class
     where: Region | Image,
     box: Box | tuple[float, float, float, float] | None = None,
     *,
-    method: str = "controlmllm++",
+    method: str | None = None,
     layers: tuple[int, ...] | None = None,
     debias: float | None = None,
     beta: float = 0.1,
@@ -171,10 +180,11 @@ def Focus(  # noqa: N802 - reads as a class
 ) -> ControlMLLM | Debiased:
     """Return an edit that refers to a region: a ``Region``, or an image and a box (pixels; None: the whole image).
 
-    ``method``: a name of ``RECIPES``; ``changes`` replace single settings of it (``updates=5``). ``debias``: also
-    contrast with the prompt without the latent, alpha as in ``Debiased``. Raises ``UsageError`` for bad input.
+    ``method``: a name of ``RECIPES``, None to choose by the model's depth (see ``ControlMLLM``); ``changes`` replace
+    single settings of it (``updates=5``). ``debias``: also contrast with the prompt without the latent, alpha as in
+    ``Debiased``. Raises ``UsageError`` for bad input.
     """
-    if method not in RECIPES:
+    if method is not None and method not in RECIPES:
         raise UsageError(f"there is no method {method!r}", mend=f"use one of {', '.join(RECIPES)}")
     unknown = set(changes) - {item.name for item in dataclasses.fields(Descent)}
     if unknown:
@@ -185,5 +195,8 @@ def Focus(  # noqa: N802 - reads as a class
         region = where
     else:
         region = Region.of_box(where, box or (0, 0, *where.size))
-    focus = ControlMLLM(region, dataclasses.replace(RECIPES[method], **changes), layers)
+    # Made once here so that a wrong value is told at once.
+    dataclasses.replace(RECIPES[method or "small"], **changes)
+    descent = None if method is None else RECIPES[method]
+    focus = ControlMLLM(region, descent, tuple(sorted(changes.items())), layers)
     return focus if debias is None else Debiased(focus, debias, beta)

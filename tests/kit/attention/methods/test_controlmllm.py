@@ -22,7 +22,7 @@ from tiny_models import PICTURE_KINDS
 
 from agentkit.attention import Boost, ControlMLLM, Edit, Focus, Learned, Region
 from agentkit.attention.methods.controlmllm import AddedLatent
-from agentkit.attention.methods.controlmllm_fit import RECIPES, Descent, energy, share
+from agentkit.attention.methods.controlmllm_fit import RECIPES, Descent, energy, recipe_for, share
 from agentkit.content import Image, Message
 from agentkit.errors import UsageError
 from agentkit.models import Sampling
@@ -156,7 +156,7 @@ def test_it_equals_plain_descent_in_prefill_and_decode(tiny: Load, kind: str, na
 @pytest.mark.parametrize("kind", PICTURE_KINDS)
 def test_attention_moves_into_the_region(tiny: Load, kind: str) -> None:
     model = tiny(kind)
-    for method in RECIPES:
+    for method in (None, *RECIPES):
         focus = Focus(BLUE, (0, 0, 30, 40), method=method, updates=3)
         (edit,) = model._lab.prepared(talk(model), [focus])
         assert isinstance(edit, AddedLatent)
@@ -191,6 +191,12 @@ def test_published_settings_and_ranges_of_layers() -> None:
     assert RECIPES["controlmllm++"].layers(32) == tuple(range(14, 26))
     assert RECIPES["controlmllm++ qwen"].layers(28) == tuple(range(12, 28))
     assert RECIPES["controlmllm"].layers(32) == tuple(range(32))
+    assert recipe_for(4) == RECIPES["small"]
+    assert recipe_for(32) == RECIPES["controlmllm++"]
+    changed = Focus(BLUE, updates=7)
+    assert isinstance(changed, ControlMLLM)
+    assert changed.how(4) == Descent(rate=0.2, updates=7)
+    assert changed.how(32) == Descent(updates=7)
     for count in range(1, 90):
         chosen = RECIPES["controlmllm++"].layers(count)
         assert chosen
