@@ -17,12 +17,17 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from agentkit.attention import Dara, Learned
+from agentkit.attention.lab import Lab
+from agentkit.attention.methods.dara import fit_dara
 from agentkit.content import Image, Message
 from agentkit.models.base import Model
 
 from ..scenes.scene import CROP, SceneObject
 from ..scenes.vocabulary import COLOURS, LETTERS, SHAPES
 from .family import Family, Item, Method
+from .fits import fitted, look
+from .methods import unedited
 from .stage import Stage, rng_of, split_of
 
 Rule: TypeAlias = Literal["side", "size", "name"]
@@ -33,6 +38,9 @@ NAME_QUESTION = "what is the letter of the object?"
 DEMONSTRATIONS = 2
 FAMILY_NUMBER = 3
 MIDDLE = CROP / 2
+
+# DARA's factors are fitted on lessons of their own: a forward and a backward pass a lesson and epoch.
+FIRST_LESSON, EPOCHS = 12_000, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,12 +120,15 @@ def _shuffled(rng: np.random.Generator, words: Sequence[str]) -> tuple[str, ...]
 
 
 class Pictures(Family):
-    """Rules that only demonstration pictures tell. ``Item.extra``: ``images``, the demonstrations' first."""
+    """Rules that only demonstration pictures tell. ``lessons``: on how many DARA is fitted."""
 
     name = "pictures"
     title = "several pictures, the rule told by the demonstrations alone"
     role = "see"
     count = 120
+
+    def __init__(self, lessons: int = 48) -> None:
+        self.lessons = lessons
 
     def item(self, seed: int) -> Item:
         lesson = make_lesson(seed)
@@ -134,7 +145,6 @@ class Pictures(Family):
             options=lesson.options,
             right=lesson.options.index(lesson.query.answer),
             stratum=lesson.rule,
-            extra={"images": tuple(s.image for s in (*lesson.demonstrations, lesson.query))},
         )
 
     def also(self, item: Item, answer: str) -> Mapping[str, bool]:
@@ -142,4 +152,22 @@ class Pictures(Family):
         return {"allowed": answer in make_lesson(item.seed).allowed}
 
     async def methods(self, model: Model) -> Sequence[Method]:
-        return [Method("unedited", lambda item: ())]
+        return [
+            unedited(),
+            await fitted("dara", lambda: self._dara(model, "dara", every_layer=False, rate=0.05)),
+            await fitted("dara_all", lambda: self._dara(model, "dara_all", every_layer=True, rate=0.1)),
+        ]
+
+    async def _dara(self, model: Model, name: str, *, every_layer: bool, rate: float) -> Method:
+        """Return DARA, fitted on training lessons: in the first layer as published, or in every layer."""
+        lessons = [self.item(seed) for seed in range(FIRST_LESSON, FIRST_LESSON + self.lessons)]
+        examples = [(item.messages, item.options[item.right]) for item in lessons]
+
+        def fit(lab: Lab) -> Learned:
+            count = lab.target(lab.encode(lessons[0].messages)).layers if every_layer else 1
+            return fit_dara(lab, examples, layers=range(count), epochs=EPOCHS, rate=rate)
+
+        found = await look(model, fit)
+        where = "every layer" if every_layer else "first layer"
+        note = f"{where}, fitted on {len(lessons)} training lessons, {EPOCHS} epochs, rate {rate:g}"
+        return Method(name, lambda item: (Dara(found),), note)

@@ -15,12 +15,14 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from agentkit.attention import INTER, VCD, VHR
 from agentkit.content import Image, Message
 from agentkit.models.base import Model
 
 from ..scenes.scene import SceneHost, SceneObject
 from ..scenes.vocabulary import COLOURS, HOST_OF, HOSTS, SHAPES
 from .family import Family, Item, Method
+from .methods import unedited
 from .stage import Stage, rng_of, split_of
 
 Name: TypeAlias = tuple[str, str]
@@ -42,6 +44,9 @@ THINGS = (5, 9)
 RADII = (5.0, 8.0)
 LOOK_ALIKES = 0.6
 CLUTTER = (8, 18)
+
+# INTER's, chosen on 120 tuning seeds of the embedded model among 0, 1 (weights 0.25 to 2 were no better).
+THRESHOLD = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +112,7 @@ def company(name: Name, shown: Sequence[Name], hosts: set[str]) -> int:
 
 
 class Pope(Family):
-    """Presence questions, as many with yes as with no in every six seeds in a row. ``Item.extra``: ``image``."""
+    """Presence questions, as many with yes as with no in every six seeds in a row."""
 
     name = "pope"
     title = "presence of things that are not there (POPE's three samplings)"
@@ -122,7 +127,6 @@ class Pope(Family):
             options=OPTIONS,
             right=0 if presence.there else 1,
             stratum=presence.sampling,
-            extra={"image": presence.image},
         )
 
     def also(self, item: Item, answer: str) -> Mapping[str, bool]:
@@ -134,4 +138,13 @@ class Pope(Family):
         return {"yes": yes, "recall" if item.right == 0 else "invented": yes}
 
     async def methods(self, model: Model) -> Sequence[Method]:
-        return [Method("unedited", lambda item: ())]
+        return [
+            unedited(),
+            Method("vhr", lambda item: (VHR(),), "published"),
+            Method("vcd", lambda item: (VCD(),), "published"),
+            Method(
+                "inter",
+                lambda item: (INTER(threshold=THRESHOLD),),
+                f"weight 1, threshold {THRESHOLD:g}, tuned",
+            ),
+        ]
