@@ -89,20 +89,20 @@ class LayerPlan:
 class Plan:
     """The compiled edits of a batch of ``rows`` prompts.
 
-    ``tokens``: columns of the padded prompts. ``latents``: (row, columns, values). ``bases``: per row the rotary
-    base, None for the model's own.
+    ``tokens``: columns of the padded prompts. ``latents``: (row, columns, values). ``rotary``: per row the multiple of
+    the rotary base.
     """
 
     rows: int
     tokens: int
     layers: tuple[LayerPlan, ...]
     latents: list[tuple[int, torch.Tensor, torch.Tensor]] = field(default_factory=list)
-    bases: tuple[float | None, ...] | None = None
+    rotary: tuple[float, ...] | None = None
 
     @property
     def hooked(self) -> bool:
         """Whether it acts outside the attention function too."""
-        return bool(self.latents or self.bases or any(layer.residual for layer in self.layers))
+        return bool(self.latents or self.rotary or any(layer.residual for layer in self.layers))
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,9 @@ def make_plan(rows: Sequence[Row], width: int) -> Plan | None:
                 case Latent():
                     plan.latents.append((number, _columns(primitive.tokens, row), primitive.values))
                 case Rotary():
-                    bases = list(plan.bases or [None] * len(rows))
-                    bases[number] = primitive.base
-                    plan.bases = tuple(bases)
+                    scales = list(plan.rotary or [1.0] * len(rows))
+                    scales[number] = primitive.scale
+                    plan.rotary = tuple(scales)
                 case _:
                     for layer in _chosen(primitive.layers, target.layers):
                         _APPLY[type(primitive)](plan.layers[layer], primitive, number, row, len(rows), width)

@@ -20,7 +20,7 @@ def attach(decoder: Any, config: Any, card: TextCard) -> None:
         block.register_forward_hook(_Leave(index))
     rotary = getattr(decoder, card.rotary, None)
     if rotary is not None:
-        rotary.register_forward_hook(_Rotate(rotary, config), with_kwargs=True)
+        rotary.register_forward_hook(_Rotate(rotary), with_kwargs=True)
 
 
 def rotary_bases(config: Any) -> tuple[float, ...]:
@@ -86,38 +86,37 @@ def _spread(shift: Shift, hidden: torch.Tensor, start: int) -> torch.Tensor:
 class _Rotate:
     """After the rotary embedding: rows of the batch that want another base get that of a copy with it."""
 
-    def __init__(self, rotary: Any, config: Any) -> None:
-        self.rotary, self.config = rotary, config
+    def __init__(self, rotary: Any) -> None:
+        self.rotary = rotary
         self.copies: dict[float, Any] = {}
 
     def __call__(self, rotary: Any, args: Any, kwargs: Any, output: Any) -> Any:
         now = active()
-        bases = None if now is None or now.plan is None else now.plan.bases
-        if bases is None:
+        scales = None if now is None or now.plan is None else now.plan.rotary
+        if scales is None:
             return None
         batch = output[0].shape[-3]
-        several = [base for base in bases for _ in range(max(1, batch // len(bases)))]
+        several = [scale for scale in scales for _ in range(max(1, batch // len(scales)))]
         result = [part.expand(*part.shape[:-3], len(several), *part.shape[-2:]).clone() for part in output]
-        for base in {base for base in several if base is not None}:
-            rows = [row for row, other in enumerate(several) if other == base]
-            for part, other in zip(result, self._copy(base)(*args, **kwargs), strict=True):
+        for scale in {scale for scale in several if scale != 1}:
+            rows = [row for row, other in enumerate(several) if other == scale]
+            for part, other in zip(result, self._copy(scale)(*args, **kwargs), strict=True):
                 whole = other.expand_as(part)
                 part[..., rows, :, :] = whole[..., rows, :, :]
         return tuple(result)
 
-    def _copy(self, base: float) -> Any:
-        if base not in self.copies:
+    def _copy(self, scale: float) -> Any:
+        if scale not in self.copies:
             made = copy.deepcopy(self.rotary)
             made._forward_hooks.clear()
             made._forward_hooks_with_kwargs.clear()
             for name, frequencies in self.rotary.named_buffers():
-                if not name.endswith("inv_freq") or name.endswith("original_inv_freq"):
-                    continue
-                old = _bases(self.config)[name.removesuffix("inv_freq").removesuffix("_")]
-                powers = torch.arange(len(frequencies), dtype=torch.float32) / len(frequencies)
-                setattr(made, name, frequencies * (old / base) ** powers)
-            self.copies[base] = made
-        return self.copies[base]
+                # Frequency i is base ** (-i / count), whatever scaling the model puts on it afterwards.
+                if name.endswith("inv_freq") and not name.endswith("original_inv_freq"):
+                    powers = torch.arange(len(frequencies), dtype=torch.float32) / len(frequencies)
+                    setattr(made, name, frequencies * scale**-powers)
+            self.copies[scale] = made
+        return self.copies[scale]
 
 
 def _bases(config: Any) -> dict[str, float]:

@@ -176,9 +176,9 @@ class Latent(Primitive):
 
 @dataclass(frozen=True, eq=False)
 class Rotary(Primitive):
-    """Use another base of the rotary position embedding, in all layers. The model's own scaling is kept."""
+    """Multiply the base of the rotary position embedding, in all layers, each its own. Other scaling is kept."""
 
-    base: float
+    scale: float
 
 
 def _bytes(value: Any) -> bytes:

@@ -111,7 +111,8 @@ class OutputsReader(Reader):
     _kept: list[torch.Tensor] = field(default_factory=list, init=False)
 
     def read(self, site: Site) -> None:
-        self._kept.append(site.out[0, -1])
+        # A copy: a view would keep the whole layer's output alive.
+        self._kept.append(site.out[0, -1].clone())
 
     def result(self) -> torch.Tensor:
         """Return the outputs (layers, heads, width)."""

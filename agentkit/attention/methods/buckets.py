@@ -25,8 +25,8 @@ SCALES = (1.0, 1.75, 1.8, 1.9, 2.0, 2.5)
 class RotaryScale(Edit):
     """Multiply the base of a model's rotary embeddings by ``scale``, in all layers (1: as it is).
 
-    Raises ``UsageError`` for a scale that is not positive and finite, and ``UnsupportedCapability`` for a model
-    without rotary embeddings or whose layers have different bases (Gemma 3).
+    Layers with bases of their own (Gemma 3) keep their ratios. Raises ``UsageError`` for a scale that is not positive
+    and finite, and ``UnsupportedCapability`` for a model without rotary embeddings.
     """
 
     name: ClassVar[str] = "rotary scale"
@@ -41,12 +41,11 @@ class RotaryScale(Edit):
     def compile(self, target: Target) -> Sequence[Primitive]:
         from ..primitives import Rotary
 
-        if len(target.bases) != 1:
-            said = "different rotary bases in its layers" if target.bases else "no rotary position embedding"
+        if not target.bases:
             raise UnsupportedCapability(
-                f"the model has {said}", mend="use a llama, qwen, mistral, smollm or gemma 1 model"
+                "the model has no rotary position embedding", mend="use a llama, qwen, mistral or gemma model"
             )
-        return () if self.scale == 1 else (Rotary(target.bases[0] * self.scale),)
+        return () if self.scale == 1 else (Rotary(self.scale),)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def _outside(model: LocalModel, edits: Sequence[p.Primitive], total: int) -> Ite
                     if edit.layers is None or index in edit.layers:
                         stack.callback(_add_residual(block, edit, total).remove)
             if isinstance(edit, p.Rotary):
-                _change_base(stack, decoder.rotary_emb, edit.base)
+                _change_base(stack, decoder.rotary_emb, model.module.config.get_text_config(), edit.scale)
         yield
 
 
@@ -159,9 +159,12 @@ def _add_residual(block: Any, edit: p.ResidualAdd, total: int) -> Any:
     return block.register_forward_hook(after)
 
 
-def _change_base(stack: ExitStack, rotary: Any, base: float) -> None:
+def _change_base(stack: ExitStack, rotary: Any, config: Any, scale: float) -> None:
     for name, frequencies in list(rotary.named_buffers()):
-        width = 2 * len(frequencies)
         if name.endswith("inv_freq") and "original" not in name:
+            width = 2 * len(frequencies)
+            settings = config.rope_parameters
+            kind = name.removesuffix("inv_freq").removesuffix("_")
+            base = scale * settings.get(kind, settings)["rope_theta"]
             setattr(rotary, name, 1.0 / base ** (torch.arange(0, width, 2).float() / width))
             stack.callback(setattr, rotary, name, frequencies)

@@ -100,7 +100,7 @@ def test_a_head_is_scaled_before_something_is_added_to_it(tiny: Load) -> None:
         close(ours, naive.logits(model, prompt, (scale, add))[-1])
 
 
-@pytest.mark.parametrize("edits", [(Base(9e3), Base(5e3)), (Grouped(), Grouped((1,)))])
+@pytest.mark.parametrize("edits", [(Base(0.9), Base(0.5)), (Grouped(), Grouped((1,)))])
 async def test_two_edits_of_which_one_can_act_are_refused(tiny: Load, edits: tuple[Edit, ...]) -> None:
     model = tiny("llama")
     with pytest.raises(UsageError, match=r"both change the (rotary|groups) of layer"):

@@ -55,7 +55,7 @@ def samples(model: LocalModel, prompt: Prompt) -> dict[str, tuple[p.Primitive, .
             p.ResidualAdd(draw(hidden), where, later=False),
         ),
         "latent": (p.Latent(where, draw(len(where), hidden)),),
-        "rotary": (p.Rotary(3000.0),),
+        "rotary": (p.Rotary(0.3),),
         "together": (
             p.KeyBias(page, 0.4),
             p.KeyBias(where, 2.0, heads=(1,)),
@@ -66,7 +66,7 @@ def samples(model: LocalModel, prompt: Prompt) -> dict[str, tuple[p.Primitive, .
             p.HeadAdd(draw(6, width), layers=(1,)),
             p.ResidualAdd(draw(hidden), layers=(1,)),
             p.Latent(where, draw(len(where), hidden)),
-            p.Rotary(20_000.0),
+            p.Rotary(2.0),
         ),
     }
 

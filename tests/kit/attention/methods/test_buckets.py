@@ -18,7 +18,7 @@ from agentkit.attention import Buckets
 from agentkit.attention.methods.buckets import RotaryScale
 from agentkit.attention.methods.buckets_fit import choose_scales
 from agentkit.content import Message
-from agentkit.errors import UnsupportedCapability, UsageError
+from agentkit.errors import UsageError
 from agentkit.models.base import Request
 from agentkit.models.local import LocalModel
 from agentkit.models.local_course import Course
@@ -91,12 +91,6 @@ async def test_one_bucket_of_the_own_base_is_the_model(tiny: Load) -> None:
 def test_wrong_scales_are_errors(scales: tuple[float, ...], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Buckets(scales)
-
-
-async def test_a_model_of_several_bases_is_an_error(tiny: Load) -> None:
-    model = tiny("gemma3_text windowed")
-    with pytest.raises(UnsupportedCapability, match=r"different rotary bases.*llama"):
-        await model.generate(talk(model), edits=[Buckets()])
 
 
 @dataclass(frozen=True)
