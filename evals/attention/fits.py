@@ -27,9 +27,9 @@ T = TypeVar("T")
 Places: TypeAlias = tuple[tuple[int, int], ...]
 
 TRAINING_SEED = 10_000
-# PASTA: training items (right against one wrong option), the best layers, and heads of them. The paper profiles
-# all heads on 1,000 items; layers first is what a CPU can do.
-PASTA_ITEMS, PASTA_LAYERS, PASTA_HEADS = 3, 3, 12
+# PASTA: training items (right against one wrong option, without exemplars), the best layers, and heads of them. The
+# paper profiles all heads on 1,000 items; layers first is what a CPU can do.
+PASTA_ITEMS, PASTA_LAYERS, PASTA_HEADS = 4, 3, 12
 # JuICE: one strength each way out of the published ones, heads of the upper two thirds, published top 5.
 JUICE_STRONGER, JUICE_WEAKER, JUICE_TOP = (3.0,), (-1.0,), 5
 
@@ -58,13 +58,16 @@ async def fitted(name: str, make: Callable[[], Awaitable[Method]]) -> Method:
 
 
 async def pasta_heads(model: Model, items: Sequence[Item], edit: Pasta) -> Places:
-    """Return the heads that PASTA should steer, profiled on training items with options."""
+    """Return the heads that PASTA should steer: the known ones, else found now."""
     known = HEADS.get((fingerprint_of(model)[:12], "pasta"))
-    if known is not None:
-        return known[0]
+    return known[0] if known is not None else await find_pasta(model, items, edit)
+
+
+async def find_pasta(model: Model, items: Sequence[Item], edit: Pasta) -> Places:
+    """Find the heads that PASTA should steer, profiled on training items with options."""
     from agentkit.attention.methods.pasta_fit import best_layers, profile, profile_layers, ranked
 
-    pairs = [_two_options(item) for item in items[:PASTA_ITEMS]]
+    pairs = [_short(item) for item in items[:PASTA_ITEMS]]
 
     def search(lab: Lab) -> Places:
         layers = best_layers(profile_layers(lab, pairs, edit), PASTA_LAYERS)
@@ -79,24 +82,28 @@ async def pasta_heads(model: Model, items: Sequence[Item], edit: Pasta) -> Place
 
 
 async def juice(model: Model, way: str, samples: Sequence[Conflict], items: Sequence[Item]) -> JuICE:
-    """Return JuICE for one way to settle a conflict: heads found on ``samples``, strengths on training items."""
+    """Return JuICE for one way to settle a conflict: known heads, else found now; strengths of training items."""
+    from agentkit.attention.methods.juice_fit import choose_strengths
+
     known = HEADS.get((fingerprint_of(model)[:12], f"juice.{way}"))
-    from agentkit.attention.methods.juice_fit import choose_strengths, find_heads, kept_heads
+    heads, against = known if known is not None else await find_juice(model, samples)
+    return await choose_strengths(
+        model, items, JuICE(heads, against), alphas=(0.0, 1.0, 3.0), betas=(0.0, 1.0, 2.0)
+    )
+
+
+async def find_juice(model: Model, samples: Sequence[Conflict]) -> tuple[Places, Places]:
+    """Find the heads that JuICE should add, and those that it should take off."""
+    from agentkit.attention.methods.juice_fit import find_heads, kept_heads
 
     def search(lab: Lab) -> tuple[Places, Places]:
         target = lab.target(lab.encode(samples[0].clean))
-        upper = [
-            (layer, head)
-            for layer in range(target.layers // 3, target.layers)
-            for head in range(target.heads)
-        ]
-        return kept_heads(
-            find_heads(lab, samples, upper, stronger=JUICE_STRONGER, weaker=JUICE_WEAKER), JUICE_TOP
-        )
+        upper = range(target.layers // 3, target.layers)
+        tried = [(layer, head) for layer in upper for head in range(target.heads)]
+        found = find_heads(lab, samples, tried, stronger=JUICE_STRONGER, weaker=JUICE_WEAKER)
+        return kept_heads(found, JUICE_TOP)
 
-    heads, against = known if known is not None else await look(model, search)
-    edit = JuICE(heads, against)
-    return await choose_strengths(model, items, edit, alphas=(0.0, 1.0, 3.0), betas=(0.0, 1.0, 2.0))
+    return await look(model, search)
 
 
 def without(messages: Sequence[Message], label: str) -> tuple[Message, ...]:
@@ -105,6 +112,7 @@ def without(messages: Sequence[Message], label: str) -> tuple[Message, ...]:
     return tuple(message for message in kept if message.parts)
 
 
-def _two_options(item: Item) -> Item:
+def _short(item: Item) -> Item:
     wrong = (item.right + 1) % len(item.options)
-    return replace(item, options=(item.options[item.right], item.options[wrong]), right=0)
+    options = (item.options[item.right], item.options[wrong])
+    return replace(item, messages=without(item.messages, "exemplar"), options=options, right=0)

@@ -15,7 +15,7 @@ from agentkit.models.wrapper import fingerprint_of
 
 from .choice import ElementChoice
 from .conflict import ASK, SAMPLES, Conflict, sample
-from .fits import TRAINING_SEED, juice, pasta_heads
+from .fits import TRAINING_SEED, find_juice, find_pasta
 
 
 async def tune(reference: str) -> None:
@@ -23,15 +23,16 @@ async def tune(reference: str) -> None:
     model = load_local(reference, threads=1)
     weights = fingerprint_of(model)[:12]
     choice, conflict = ElementChoice(), Conflict()
+    trained = [choice.item(TRAINING_SEED + number) for number in range(8)]
+    heads = await find_pasta(model, trained, Pasta("instruction"))
+    sys.stdout.write(f'("{weights}", "pasta"): ({heads}, ()),\n')
+    sys.stdout.flush()
     items = await conflict.items(model, 4 * SAMPLES, TRAINING_SEED)
     for way in ASK:
         mine = [item for item in items if item.stratum == way]
-        edit = await juice(model, way, [sample(item) for item in mine[:SAMPLES]], mine[:1])
-        sys.stdout.write(f'("{weights}", "juice.{way}"): ({edit.heads}, {edit.against}),\n')
+        added, taken = await find_juice(model, [sample(item) for item in mine[:SAMPLES]])
+        sys.stdout.write(f'("{weights}", "juice.{way}"): ({added}, {taken}),\n')
         sys.stdout.flush()
-    trained = [choice.item(TRAINING_SEED + number) for number in range(8)]
-    heads = await pasta_heads(model, trained, Pasta("instruction"))
-    sys.stdout.write(f'("{weights}", "pasta"): ({heads}, ()),\n')
 
 
 def main() -> None:
