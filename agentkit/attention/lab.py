@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .reader import Reader
-from .target import Target
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from ..content import Message
     from .edits import Edit
     from .primitives import Primitive
+    from .reader import Reader
+    from .target import Target
 
 
 class LabPrompt(Protocol):
@@ -31,6 +32,7 @@ class Lab(Protocol):
 
     tokenizer: Any
     reference: str
+    weights: str  # digest of the model's files
 
     def encode(self, messages: Sequence[Message], reply: str | None = None) -> LabPrompt:
         """Return the prompt of messages; with ``reply``, its tokens (and the end of the turn) follow."""
@@ -56,3 +58,18 @@ class Lab(Protocol):
         weights stay frozen).
         """
         ...
+
+
+def origin(lab: Lab) -> dict[str, str]:
+    """Return which model something was learned of, for ``Learned.about``."""
+    return {"model": lab.reference, "weights": lab.weights}
+
+
+def check_origin(about: Mapping[str, Any], lab: Lab, name: str) -> None:
+    """Raise ``UsageError`` when something was learned of other weights (told by the reference where that is all)."""
+    key, own = ("weights", lab.weights) if about.get("weights") else ("model", lab.reference)
+    if about.get(key) != own:
+        raise UsageError(
+            f"what {name} was given was fitted on {about.get('model')}, not on {lab.reference} as it is now",
+            mend="fit it on this model",
+        )

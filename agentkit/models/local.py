@@ -76,7 +76,7 @@ class LocalModel(Model):
         config = self.engine.text_config
         self._grammar = Grammar.of(self.tokenizer, config.vocab_size, sorted(ends))
         self._writer = Writer(self.engine, self.encoder, frozenset(ends))
-        self._lab = LocalLab(reference, self.engine, self.encoder)
+        self._lab = LocalLab(reference, self.fingerprint, self.engine, self.encoder)
         self.capabilities = Capabilities(
             images=self.processor is not None and self.module.config.model_type in PICTURE,
             schema=self._grammar is not None,
@@ -153,10 +153,12 @@ class LocalModel(Model):
     def applied(self, messages: Sequence[Message], edits: Sequence[Edit]) -> Iterator[dict[str, Any]]:
         """Apply edits to transformers' own calls of ``module`` inside the block; yield the inputs of the prompt.
 
-        For what agentkit does not do itself, such as beam search: ``module.generate(**inputs, num_beams=4)``.
+        For what agentkit does not do itself, such as beam search: ``module.generate(**inputs, num_beams=4)``, once:
+        the inputs hold a new cache.
         Raises ``UsageError`` for an ensemble, which needs agentkit's own decoding.
         """
         import torch
+        from transformers import DynamicCache
 
         from ..attention.active import reallocating
 
@@ -168,6 +170,8 @@ class LocalModel(Model):
         inputs = dict(job.prompt.inputs) | {"input_ids": torch.from_numpy(job.prompt.ids)[None]}
         if "image_grid_thw" in inputs:
             inputs["mm_token_type_ids"] = torch.from_numpy(job.prompt.image_tokens)[None].long()
+        # A cache that keeps every key: transformers' own for windowed models drops the first ones.
+        inputs["past_key_values"] = DynamicCache()
         with reallocating(self.engine.plan(job)):
             yield inputs
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class LocalLab:
     """Encodes and runs single prompts, without a cache."""
 
-    def __init__(self, reference: str, engine: Engine, encoder: Encoder) -> None:
-        self.reference, self.engine, self.encoder = reference, engine, encoder
+    def __init__(self, reference: str, weights: str, engine: Engine, encoder: Encoder) -> None:
+        self.reference, self.weights = reference, weights
+        self.engine, self.encoder = engine, encoder
         self.tokenizer = encoder.tokenizer
 
     def encode(self, messages: Sequence[Message], reply: str | None = None) -> Prompt:

@@ -16,6 +16,7 @@ import numpy as np
 from ...content import Box, Image, Message
 from ...errors import UsageError
 from ..edits import Edit, Ensemble, Variant
+from ..lab import check_origin, origin
 from ..learned import Learned
 from ..regions import Region
 from .contrast import check_contrast, contrast
@@ -86,7 +87,7 @@ class ControlMLLM(Edit):
         latent, passes = descend(look, how, target.hidden)
         about = {
             "method": self.name,
-            "model": lab.reference,
+            **origin(lab),
             "image": self.region.image.sha256,
             "region": self.region.describe(),
             "layers": list(layers),
@@ -120,10 +121,7 @@ class AddedLatent(Edit):
     latent: Learned
 
     def prepare(self, lab: Lab, messages: Sequence[Message], before: Sequence[Edit]) -> Sequence[Edit]:
-        if self.latent.about.get("model") != lab.reference:
-            raise UsageError(
-                f"the latent is of the model {self.latent.about.get('model')}, not {lab.reference}"
-            )
+        check_origin(self.latent.about, lab, "the latent")
         return (self,)
 
     def compile(self, target: Target) -> Sequence[Primitive]:

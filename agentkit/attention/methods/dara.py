@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...errors import UsageError
+from ..lab import origin
 from ..learned import Learned
 from ..primitives import KeyScale, Primitive
 from .fitted import FittedEdit, Taught
@@ -122,7 +123,7 @@ def fit_dara(
             say(f"epoch {epoch + 1} of {epochs}: loss {losses[-1]:.4f}")
     about = {
         "method": Dara.name,
-        "model": lab.reference,
+        **origin(lab),
         "layers": list(layers),
         "pictures": counts[0],
         "examples": len(examples),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from ...errors import UsageError
 from ..edits import Edit
+from ..lab import check_origin
 from ..learned import Learned
 
 if TYPE_CHECKING:
@@ -24,18 +25,13 @@ if TYPE_CHECKING:
 class FittedEdit(Edit):
     """An edit that holds what its method learned of one model.
 
-    ``prepare`` raises ``UsageError`` for what was learned of another model (told by its reference).
+    ``prepare`` raises ``UsageError`` for what was learned of another model (told by its weights).
     """
 
     learned: Learned
 
     def prepare(self, lab: Lab, messages: Sequence[Message], before: Sequence[Edit]) -> Sequence[Self]:
-        fitted = self.learned.about.get("model")
-        if fitted != lab.reference:
-            raise UsageError(
-                f"what {self.name} was given was fitted on {fitted}, not on {lab.reference}",
-                mend="fit it on this model",
-            )
+        check_origin(self.learned.about, lab, self.name)
         return (self,)
 
     def array(self, name: str, *shape: int) -> np.ndarray:

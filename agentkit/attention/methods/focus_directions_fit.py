@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...errors import UsageError
+from ..lab import origin
 from ..learned import Learned
 from ..reader import Reader, RowsReader, Site
 from .fitted import Taught, by_layer, check_heads
@@ -107,7 +108,7 @@ def fit_focus(
             say(f"epoch {epoch + 1} of {epochs}: attention on what is relevant {masses[-1]:.4f}")
     about = {
         "method": FocusDirections.name,
-        "model": lab.reference,
+        **origin(lab),
         "heads": [list(head) for head in heads],
         "context": context,
         "items": len(items),

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ..edits import Edit
+from ..lab import origin
 from ..learned import Learned
 from .fitted import Taught
 from .items import By, Item, check_items
@@ -85,7 +86,7 @@ def find_heads(
                 report(done + (len(tried) if name == "weaker" else 0), 2 * len(tried))
     about = {
         "method": JuICE.name,
-        "model": lab.reference,
+        **origin(lab),
         "samples": len(samples),
         "c": {"stronger": list(stronger), "weaker": list(weaker)},
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...errors import UsageError
+from ..lab import origin
 from ..learned import Learned
 from .items import Asked, By, Item, check_items
 from .pasta import Pasta
@@ -124,7 +125,7 @@ def _about(
     return {
         "method": edit.name,
         "what": what,
-        "model": lab.reference,
+        **origin(lab),
         "edit": edit.describe(),
         "items": len(items),
         "by": by,

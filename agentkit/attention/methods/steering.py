@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from ...errors import UsageError
+from ..lab import origin
 from ..learned import Learned
 from ..primitives import Primitive, ResidualAdd
 from .fitted import FittedEdit
@@ -105,7 +106,7 @@ def fit_concept(
     norms = np.linalg.norm(states, axis=-1).mean((0, 1))
     about = {
         "method": Steer.name,
-        "model": lab.reference,
+        **origin(lab),
         "layers": list(chosen),
         "kind": kind,
         "pairs": len(pairs),

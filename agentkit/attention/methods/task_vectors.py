@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...errors import UsageError
+from ..lab import origin
 from ..learned import Learned
 from ..primitives import HeadAdd, HeadScale, Primitive
 from .fitted import FittedEdit, by_layer, check_heads
@@ -120,7 +121,7 @@ def fit_task(
     heads = [candidates[place] for place in best]
     about = {
         "method": TaskVector.name,
-        "model": lab.reference,
+        **origin(lab),
         "heads": [list(head) for head in heads],
         "effects": [round(effects[place], 6) for place in best],
         "tasks": len(tasks),

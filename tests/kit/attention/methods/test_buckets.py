@@ -26,7 +26,7 @@ from agentkit.models.local_prompt import Prompt
 
 SCALES = (1.0, 1.8, 0.4)
 # Gemma 3 has one base for layers that see a window and another for those that see all.
-ONE_BASE = [kind for kind in (*TEXT_KINDS, *PICTURE_KINDS) if not kind.startswith("gemma3")]
+KINDS = (*TEXT_KINDS, *PICTURE_KINDS)
 
 
 @contextmanager

@@ -243,7 +243,7 @@ async def test_a_latent_can_be_kept(tiny: Load, tmp_path: Path) -> None:
     assert await score(AddedLatent(BLUE, kept)) == pytest.approx(await score(focus), rel=1e-5)
     for wrong in (
         AddedLatent(RED, kept),
-        AddedLatent(BLUE, Learned(kept.arrays, {**kept.about, "model": "x"})),
+        AddedLatent(BLUE, Learned(kept.arrays, {**kept.about, "weights": "x"})),
     ):
         with pytest.raises(UsageError, match="latent"):
             await score(wrong)
