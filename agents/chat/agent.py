@@ -118,7 +118,7 @@ class ChatAgent(GraphAgent):
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
     def build(self) -> StateGraph:
-        """recall -> route -> (answer | look | (where ->) browse) -> remember"""
+        """recall -> route -> (answer | look | (where ->) browse) -> remember; where may end in answer"""
         graph = StateGraph(ChatState)
         for function in (self.recall, self.route, self.where, self.look, self.browse, self.remember):
             graph.add_node(function.__name__, self.node(function))
@@ -126,7 +126,7 @@ class ChatAgent(GraphAgent):
         graph.add_edge(START, "recall")
         graph.add_edge("recall", "route")
         graph.add_conditional_edges("route", _next, ["answer", "look", "where", "browse"])
-        graph.add_edge("where", "browse")
+        graph.add_conditional_edges("where", _next, ["answer", "browse"])
         for ability in ("answer", "look", "browse"):
             graph.add_edge(ability, "remember")
         graph.add_edge("remember", END)
@@ -158,11 +158,12 @@ class ChatAgent(GraphAgent):
         return {**self._routed(context, found), "url": routing.url_in(text)}
 
     async def where(self, state: ChatState, context: Context) -> State:
-        """Ask for the page that a web task starts from."""
+        """Ask for the page that a web task starts from; without one the turn is answered in words."""
         answer = ask_user(
             "Which web page should I open?", missing="url", why="The task names no address to start from."
-        ).strip()
-        return {"url": answer if "://" in answer else f"https://{answer}"}
+        )
+        url = routing.address_of(answer)
+        return {"url": url} if url else self._routed(context, "answer")
 
     async def answer(self, state: ChatState, context: Context) -> State:
         """Answer from the conversation, streaming."""

@@ -13,6 +13,8 @@ from agentkit.models.base import INSTEAD
 
 Route = Literal["answer", "look", "browse"]
 
+# What people type for an address: a host with a dot, or this machine.
+PLACE = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?([/?#]\S*)?", re.IGNORECASE)
 URL = re.compile(r"\bhttps?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]", re.IGNORECASE)
 
 ABILITIES: Mapping[Route, str] = {
@@ -44,6 +46,14 @@ def url_in(text: str) -> str | None:
     """Return the first web address in a text."""
     found = URL.search(text)
     return found[0] if found else None
+
+
+def address_of(text: str) -> str | None:
+    """Return the web address that an answer is, with its scheme; None when it is none."""
+    text = text.strip()
+    if PLACE.fullmatch(text):
+        return f"https://{text}"
+    return text if URL.fullmatch(text) else None
 
 
 def settled(text: str, *, pictures: bool) -> Route | None:
@@ -87,14 +97,20 @@ async def _scored(model: Model, text: str, routes: Sequence[Route]) -> Route:
 
 def _shots(text: str, routes: Sequence[Route]) -> list[Message]:
     words = ", ".join(WORDS[route] for route in routes)
-    messages = [Message.system(f"Say what the user's message is about, in one word: {words}.")]
+    system = Message.system(f"Say what the user's message is about, in one word: {words}.")
+    return [system, *_turns({route: WORDS[route] for route in routes}), Message.user(Text(text, "query"))]
+
+
+def _turns(replies: Mapping[Route, str]) -> list[Message]:
+    """Return the examples of the routes as turns, with the reply that stands for each."""
+    messages = []
     for shot, route in SHOTS:
-        if route in routes:
+        if route in replies:
             messages += [
                 Message.user(Text(shot, "exemplar")),
-                Message.assistant(Text(WORDS[route], "exemplar")),
+                Message.assistant(Text(replies[route], "exemplar")),
             ]
-    return [*messages, Message.user(Text(text, "query"))]
+    return messages
 
 
 async def _written(model: Model, text: str, routes: Sequence[Route]) -> Route:
@@ -106,7 +122,8 @@ async def _written(model: Model, text: str, routes: Sequence[Route]) -> Route:
         "additionalProperties": False,
     }
     messages = [
-        Message.system(f"Say how the user's next message should be dealt with:\n{listed}"),
+        Message.system(f"Say how the user's message should be dealt with, as JSON:\n{listed}"),
+        *_turns({route: f'{{"route": "{route}"}}' for route in routes}),
         Message.user(Text(text, "query")),
     ]
     return (await model.generate(messages, schema=schema)).data["route"]

@@ -271,3 +271,27 @@ async def test_a_web_turn_asks_for_the_page_and_for_approval(settings, folder, s
     )
     assert (await again.areplay(run_of(done))).answer == done.answer
     assert received == ["name=Ada"]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (" example.org ", "https://example.org"),
+        ("localhost:80/a?b=1", "https://localhost:80/a?b=1"),
+        ("http://127.0.0.1:9/", "http://127.0.0.1:9/"),
+        ("What did I just ask you?", None),
+        ("https://example.org and more", None),
+        ("none", None),
+        ("", None),
+    ],
+)
+def test_what_is_an_address(text, address):
+    assert routing.address_of(text) == address
+
+
+async def test_a_web_turn_without_a_page_is_answered_in_words(settings, folder):
+    model = script(*scores("browse"), {"text": "I can't."})
+    agent = ChatAgent(model, memory=folder, settings=settings)
+    asked = await agent.arun("Buy milk.")
+    done = await agent.aresume(asked, "just tell me how")
+    assert (done.status, done.answer, output_of(done)["route"]) == ("done", "I can't.", "answer")

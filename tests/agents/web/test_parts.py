@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentkit.agents.web.candidates import Candidate, candidates_of
-from agentkit.agents.web.generate import action_schema, generate
+from agentkit.agents.web.generate import action_schema, generate, generation_prompt
 from agentkit.agents.web.missing import gaps
 from agentkit.agents.web.order import named, sends_last
 from agentkit.agents.web.page import load_snapshot, name_of, page_text
@@ -293,6 +295,15 @@ def test_the_schema_names_only_elements_of_the_page() -> None:
     assert kinds["click"]["element"]["enum"] == ["e1", "e2", "e3"]
     assert kinds["fill"]["element"]["enum"] == ["e1", "e2"]
     assert set(kinds) == {"click", "fill", "press", "ask", "finish"}
+
+
+@pytest.mark.parametrize("finish", [True, False])
+def test_the_prompt_shows_every_action_that_the_schema_allows(finish) -> None:
+    # A server that follows a schema need not show it to the model.
+    kinds = {kind["properties"]["action"]["const"] for kind in action_schema(LOGIN, finish=finish)["anyOf"]}
+    shown = generation_prompt(View("t", LOGIN), finish=finish)[0].text
+    assert set(re.findall(r'"action": "(\w+)"', shown)) == kinds
+    assert ("finish" in kinds) is finish
 
 
 async def test_an_id_that_is_not_there_is_an_error() -> None:
