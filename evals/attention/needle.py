@@ -44,7 +44,7 @@ EVENTS = (
 )
 PLACES = {"early": 0.05, "middle": 0.5, "late": 0.95}
 SENTENCES = 50
-NOTES, OPTIONS = 8, 4
+NOTES, OPTIONS = 10, 8
 # Focus directions: training items, heads (published 20), factor (published 0.2 to 0.3).
 FITTED, HEADS, FOCUS = 8, 20, 0.3
 
