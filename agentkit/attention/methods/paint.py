@@ -13,6 +13,7 @@ import numpy as np
 from ...content import Image
 from ...errors import UsageError
 from ..edits import Edit
+from ..regions import overlaps
 
 if TYPE_CHECKING:
     from ..primitives import Primitive
@@ -92,8 +93,8 @@ class Paint(Edit):
                 f"{grid} cells",
                 mend="give one weight a pixel (height, width) or one a cell",
             )
-        rows = _overlaps(grid[0], view[1], view[3], height)
-        columns = _overlaps(grid[1], view[0], view[2], width)
+        rows = overlaps(grid[0], view[1], view[3], height)
+        columns = overlaps(grid[1], view[0], view[2], width)
         covered = rows.sum(1)[:, None] * columns.sum(1)[None]
         total = rows @ self.weights() @ columns.T
         return np.where(covered > 1e-9, total / np.maximum(covered, 1e-9), 1.0)
@@ -118,11 +119,3 @@ class Paint(Edit):
         told = {"weights": hashlib.sha256(self.grey).hexdigest(), "shape": list(self.shape)}
         where = {"layers": self.layers, "heads": self.heads}
         return {"edit": self.name, "image": {"image": self.image.sha256}} | told | where
-
-
-def _overlaps(cells: int, start: float, end: float, pixels: int) -> np.ndarray:
-    """Return (cells, pixels): how much of each pixel of a side lies in each cell."""
-    edges = np.linspace(start, end, cells + 1)
-    below = np.minimum(edges[1:, None], np.arange(1, pixels + 1)[None])
-    above = np.maximum(edges[:-1, None], np.arange(pixels)[None])
-    return np.clip(below - above, 0, None)

@@ -54,7 +54,7 @@ def mixture(model: LocalModel, prompt: Prompt, after: Sequence[int]) -> torch.Te
     return mixed.log()
 
 
-@pytest.mark.parametrize("kind", ONE_BASE)
+@pytest.mark.parametrize("kind", KINDS)
 async def test_it_equals_plain_runs(tiny: Load, kind: str) -> None:
     model = tiny(kind)
     messages = talk(model)

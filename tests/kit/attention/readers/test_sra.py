@@ -10,7 +10,6 @@ import pytest
 import torch
 from local_samples import RED, talk
 from tiny_models import PICTURE_KINDS, TEXT_KINDS
-from transformers import DynamicCache
 
 from agentkit.attention import Boost
 from agentkit.attention.active import active, reallocating
@@ -69,7 +68,6 @@ async def test_a_reader_reads_every_cached_step(tiny: Load, kind: str) -> None:
                     max_new_tokens=4,
                     min_new_tokens=4,
                     do_sample=False,
-                    past_key_values=DynamicCache(),
                 )
         ids = written[0, len(prompt) :].tolist()
         assert len(ids) == 4
