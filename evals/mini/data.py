@@ -33,7 +33,6 @@ class Batch:
     labels: Tensor  # int64 [B, QUESTION_TOKENS]; the next token of an answer, else IGNORE
     bins: Tensor  # float32 [B, QUESTION_TOKENS]; where the label is a location: its exact place, in bins
     aims: Tensor  # bool [B, QUESTION_TOKENS, 2, 64]; the cells that a word rests on, for two heads
-    pairs: Tensor  # float32 [B, QUESTION_TOKENS, 4]; where a relation is answered: x, y of both in 0..1, else -1
     cells: dict[str, Tensor]  # int64 [B, 64] each
     places: Tensor  # float32 [B, 64, 8]; object ltrb and host ltrb in bins, negative where there is none
 
@@ -114,13 +113,12 @@ class Packer:
 
     def pack(
         self, questions: list[Question]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
-        """[4, QUESTION_TOKENS] of tokens, segments, positions, labels; bins; aims; pairs (see Batch)."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """[4, QUESTION_TOKENS] of tokens, segments, positions, labels; bins; aims (see Batch)."""
         rows = np.zeros((4, QUESTION_TOKENS), np.int64)
         rows[3] = IGNORE
         bins = np.full(QUESTION_TOKENS, -1.0, np.float32)
         aims = np.zeros((QUESTION_TOKENS, 2, IMAGE_TOKENS), bool)
-        pairs = np.full((QUESTION_TOKENS, 4), -1.0, np.float32)
         at = 0
         encode = self.tokenizer.backend_tokenizer.encode
         for number, question in enumerate(questions, 1):
@@ -136,12 +134,10 @@ class Packer:
             first = at + len(prompt) - 1
             rows[3, first : at + size] = tokens[len(prompt) :]
             self._aim(aims[at : at + size - 1], question, prompt)
-            if question.phrases:
-                pairs[first] = [(box[i] + box[i + 2]) / 2 / CROP for box in question.about for i in (0, 1)]
             if question.box is not None:
                 bins[first : first + 4] = np.clip(np.array(question.box) * BINS / CROP, 0, BINS - 0.01)
             at += size
-        return rows, bins, aims, pairs
+        return rows, bins, aims
 
     def _aim(self, aims: NDArray[np.bool_], question: Question, prompt: list[int]) -> None:
         """Sets where the words of one question look: those of the answer, and both names of a relation."""
@@ -168,17 +164,16 @@ class Batches:
 
     def batch(self, number: int) -> Batch:
         """Batch `number`: scenes of the seeds FIRST_TRAINING_SEED + number * size and on."""
-        images, rows, bins, aims, pairs, cells, places = [], [], [], [], [], [], []
+        images, rows, bins, aims, cells, places = [], [], [], [], [], []
         for index in range(self.size):
             rng = np.random.default_rng(FIRST_TRAINING_SEED + number * self.size + index)
             scene = crop_scene(rng)
-            row, where, aim, pair = self.packer.pack(ask(scene, rng, 12))
+            row, where, aim = self.packer.pack(ask(scene, rng, 12))
             classes, boxes = dense_targets(scene)
             images.append(np.asarray(scene.image).transpose(2, 0, 1))
             rows.append(row)
             bins.append(where)
             aims.append(aim)
-            pairs.append(pair)
             cells.append(classes)
             places.append(boxes)
         packed = torch.from_numpy(np.stack(rows))
@@ -190,7 +185,6 @@ class Batches:
             packed[:, 3],
             torch.from_numpy(np.stack(bins)),
             torch.from_numpy(np.stack(aims)),
-            torch.from_numpy(np.stack(pairs)),
             {k: torch.from_numpy(np.stack([c[k] for c in cells])) for k in cells[0]},
             torch.from_numpy(np.stack(places)),
         )

@@ -20,7 +20,6 @@ from .tokenizer import BINS, token_id
 WIDTH = 256
 GRID = 8
 IMAGE_TOKENS = GRID * GRID
-RUNGS = 32  # bins of the places and differences that PairHeads asks for
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
@@ -145,28 +144,8 @@ class DenseHeads(nn.Module):
         return logits, places @ table[self.first : self.first + BINS].T
 
 
-class PairHeads(nn.Module):
-    """The rungs of a relation, read from the state that will answer it; for training only.
-
-    After the second layer the state must know where both things are, after the third how far one is from
-    the other. Only the sign and the word asked for are left to the last layer. From the answers alone
-    ("left" against "right", a parity) relations stayed at chance for 240,000 pictures.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(2))
-        self.where = nn.Linear(WIDTH, 4 * RUNGS)  # x, y of both
-        self.away = nn.Linear(WIDTH, 2 * RUNGS)  # differences of x and of y
-
-    def forward(self, second: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
-        """States [N, W] after the second and the third layer -> logits [N, 4, RUNGS] and [N, 2, RUNGS]."""
-        where = self.where(self.norms[0](second)).unflatten(-1, (4, RUNGS))
-        return where, self.away(self.norms[1](third)).unflatten(-1, (2, RUNGS))
-
-
-def soft_bins(position: Tensor, width: float = 0.8, bins: int = BINS) -> Tensor:
-    """Targets over the bins for positions in bins (fractional): a Gaussian of `width` bins, normalised."""
-    centres = torch.arange(bins, device=position.device) + 0.5
+def soft_bins(position: Tensor, width: float = 0.8) -> Tensor:
+    """Targets over BINS for positions in bins (fractional): a Gaussian of `width` bins, normalised."""
+    centres = torch.arange(BINS, device=position.device) + 0.5
     weight = torch.exp(-0.5 * ((centres - position[..., None]) / width) ** 2)
     return weight / weight.sum(-1, keepdim=True).clamp_min(1e-9)

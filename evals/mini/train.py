@@ -21,7 +21,7 @@ from torch.nn import functional
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from .data import IGNORE, IMAGE_TOKENS, Batch, Batches
-from .model import RUNGS, DenseHeads, PairHeads, build_model, soft_bins
+from .model import DenseHeads, build_model, soft_bins
 from .tokenizer import BINS, build_tokenizer, token_id
 
 LOG_EVERY, SAVE_EVERY = 50, 250
@@ -32,7 +32,7 @@ LOOKING_LAYERS, LOOKING_HEADS = (1, 2), 2  # whose attention is taught where to 
 class Recipe:
     """Everything that decides the result, with the seed."""
 
-    steps: int = 9000
+    steps: int = 16_000
     batch: int = 24
     rate: float = 1e-3
     warmup: int = 200
@@ -40,7 +40,6 @@ class Recipe:
     tower_steps: int = 800  # the first steps train the tower alone, on the dense targets
     dense_weight: float = 1.0
     look_weight: float = 0.5
-    pair_weight: float = 0.5
     weight_decay: float = 0.05
     seed: int = 0
 
@@ -79,16 +78,10 @@ class Trainer:
         self.model = model
         self.heads = DenseHeads(self.tokenizer)
         self.first_location = token_id(self.tokenizer, "<loc00>")
-        self.pairs = PairHeads()
-        self.parameters = [
-            *self.model.parameters(),
-            *self.heads.parameters(),
-            *self.pairs.parameters(),
-        ]
+        self.parameters = [*self.model.parameters(), *self.heads.parameters()]
         self.master = [nn.Parameter(p.detach().clone()) for p in self.parameters]
         self.model.bfloat16()
         self.heads.bfloat16()
-        self.pairs.bfloat16()
         for module in self.model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.float()  # running means need the precision
@@ -141,12 +134,9 @@ class Trainer:
             position_ids=positions,
             use_cache=False,
             output_attentions=True,
-            output_hidden_states=True,
         )
         hidden = output.last_hidden_state[:, IMAGE_TOKENS:]
         looks = self.look_loss(output.attentions, batch.aims)
-        related = batch.pairs[..., 0] >= 0
-        rungs = self.pair_loss(output.hidden_states, batch.pairs, related)
         labelled = batch.labels != IGNORE
         logits = self.model.lm_head(hidden[labelled]).float()
         labels, bins = batch.labels[labelled], batch.bins[labelled]
@@ -163,26 +153,9 @@ class Trainer:
             "answer": losses.mean().item(),
             "words_right": right[word].mean().item(),
             "places_near": near.mean().item(),
-            "relations_right": right[related[labelled]].mean().item(),
             "look": looks.item(),
-            "pair": rungs.item(),
         }
-        loss = losses.mean() + self.recipe.look_weight * looks + self.recipe.pair_weight * rungs
-        return loss, report
-
-    def pair_loss(self, states: tuple[Tensor, ...], pairs: Tensor, related: Tensor) -> Tensor:
-        """Cross-entropy of the rungs of the relations (see PairHeads), from the states [B, T, W] of all layers."""
-        if not related.any():
-            return torch.zeros(())
-        second, third = (state[:, IMAGE_TOKENS:][related] for state in (states[2], states[3]))
-        where, away = self.pairs(second, third)
-        places = pairs[related]
-        differences = (places[:, :2] - places[:, 2:] + 1) / 2
-        return functional.cross_entropy(
-            where.float().flatten(0, 1), soft_bins(places * RUNGS, bins=RUNGS).flatten(0, 1)
-        ) + functional.cross_entropy(
-            away.float().flatten(0, 1), soft_bins(differences * RUNGS, bins=RUNGS).flatten(0, 1)
-        )
+        return losses.mean() + self.recipe.look_weight * looks, report
 
     def look_loss(self, attentions: tuple[Tensor, ...], aims: Tensor) -> Tensor:
         """Two heads of the middle layers must look at the cells that the answer rests on.

@@ -104,7 +104,7 @@ def test_packing_labels_the_answers_only(tokenizer) -> None:
         Question("presence", "is there a star?", "no"),
         Question("location", "where is it?", "", box, (box,)),
     ]
-    rows, bins, aims, pairs = packer.pack(questions)
+    rows, bins, aims = packer.pack(questions)
     tokens, segments, positions, labels = rows
     answers = [tokenizer.decode([t]) for t in labels[labels != data.IGNORE]]
     assert answers == ["no", "</s>", "<loc05>", "<loc10>", "<loc20>", "<loc32>", "</s>"]
@@ -114,19 +114,6 @@ def test_packing_labels_the_answers_only(tokenizer) -> None:
     assert aims.any(axis=(1, 2)).sum() == 4
     assert (aims[bins >= 0] == data.covered_cells(box)).all()
     assert tokenizer.decode(tokens[segments == 1]) == "<q> is there a star ? <a> no"
-    assert (pairs == -1).all()
-
-
-def test_a_relation_is_answered_where_both_places_are_known(tokenizer) -> None:
-    a, b = (0.0, 0.0, 32.0, 64.0), (64.0, 96.0, 128.0, 128.0)
-    text = "is the red star left of the moon?"
-    question = Question("relation", text, "yes", about=(a, b), phrases=("red star", "moon"))
-    rows, _, aims, pairs = data.Packer(tokenizer).pack([question])
-    (answered,) = np.flatnonzero((pairs >= 0).any(axis=1))
-    assert tokenizer.decode([rows[3, answered]]) == "yes"
-    assert pairs[answered].tolist() == [0.125, 0.25, 0.75, 0.875]
-    assert (aims[answered, 0] == data.covered_cells(a)).all()
-    assert (aims[answered, 1] == data.covered_cells(b)).all()
 
 
 def test_training_resumes_where_it_stopped(tmp_path: Path) -> None:

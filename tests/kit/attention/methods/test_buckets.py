@@ -30,24 +30,28 @@ KINDS = (*TEXT_KINDS, *PICTURE_KINDS)
 
 
 @contextmanager
-def other_base(model: LocalModel, base: float) -> Iterator[None]:
-    """Compute the frequencies anew: 1 / base^(2 i / width)."""
+def other_base(model: LocalModel, scale: float) -> Iterator[None]:
+    """Compute the frequencies anew: 1 / (scale * base)^(2 i / width), each kind of layer by its own base."""
     rotary = model.module.get_decoder().rotary_emb
-    kept = rotary.inv_freq
-    width = 2 * len(kept)
-    rotary.inv_freq = 1.0 / base ** (torch.arange(0, width, 2).float() / width)
+    settings = model.engine.text_config.rope_parameters
+    kept = {name: value for name, value in rotary.named_buffers() if "original" not in name}
+    for name, frequencies in kept.items():
+        kind = name.removesuffix("inv_freq").removesuffix("_")
+        base = scale * settings.get(kind, settings)["rope_theta"]
+        width = 2 * len(frequencies)
+        setattr(rotary, name, 1.0 / base ** (torch.arange(0, width, 2).float() / width))
     try:
         yield
     finally:
-        rotary.inv_freq = kept
+        for name, frequencies in kept.items():
+            setattr(rotary, name, frequencies)
 
 
 def mixture(model: LocalModel, prompt: Prompt, after: Sequence[int]) -> torch.Tensor:
     """Return the next token's log-probabilities, mixed in the method's own words."""
-    (own,) = model.engine.target(prompt).bases
     rows = []
     for scale in SCALES:
-        with other_base(model, own * scale):
+        with other_base(model, scale):
             rows.append(logits(model, prompt, after=after)[-1].softmax(-1))
     surest = [float(row.max()) for row in rows]
     mixed = torch.stack([s / sum(surest) * row for s, row in zip(surest, rows, strict=True)]).sum(0)
