@@ -33,8 +33,8 @@ from .taint import untrusted_values
 Style = Literal["auto", "native", "schema"]
 State = dict[str, Any]
 
-# Turns with the same calls and the same outcomes: a small model is held to an answer, then any is given up.
-INSIST, STUCK = 2, 5
+# Turns with the same calls and the same outcomes: then a model is given up.
+STUCK = 5
 # What a prompt may take of a model's context; the rest is for the reply.
 SHARE = 0.75
 STEPS = 50
@@ -154,7 +154,7 @@ class Agent(GraphAgent):
         prompt.append(self._task(state, context, sees=model.capabilities.images))
         prompt += load_history(context.run, history, sees=model.capabilities.images)
         room = model.capabilities.context
-        choices = replace(self._choices, insist=repeats >= INSIST)
+        choices = replace(self._choices, insist=repeats >= dialect.patience)
         decision = await dialect.decide(model, fit(prompt, int(room * SHARE) if room else None), choices)
         said = dump([decision.message])
         calls = said[0].get("tool_calls", [])

@@ -45,7 +45,7 @@ class Decision:
 class Choices:
     """What a model may do: call ``tools``, ask, answer in words or as ``output``.
 
-    ``insist``: it has what it needs and keeps asking for it, so a model that follows a schema must answer.
+    ``insist``: it has what it needs and keeps asking for it, so it must answer.
     """
 
     tools: tuple[ToolSpec, ...]
@@ -58,7 +58,11 @@ class Dialect(Protocol):
     """A way to ask a model for a decision.
 
     ``history`` holds messages in the native form (tool calls and tool messages), whoever wrote them.
+    ``patience`` is how many turns with the same calls and outcomes it takes until a model must answer.
     """
+
+    @property
+    def patience(self) -> int: ...
 
     def brief(self, instructions: str, choices: Choices) -> str:
         """Return the system prompt."""

@@ -20,6 +20,8 @@ MARKS = re.compile(r"(?:\s|</?tool_call>|```(?:json)?)*")
 class NativeDialect:
     """For models that call tools themselves. A typed answer is a call, too: of the tool ``answer``."""
 
+    patience = 4
+
     def brief(self, instructions: str, choices: Choices) -> str:
         rules = ["Do the user's task, with the tools where they help."]
         if choices.may_ask:
@@ -39,8 +41,8 @@ class NativeDialect:
         return Decision(written) if written else Decision(answer=text)
 
     def _specs(self, choices: Choices) -> list[ToolSpec]:
-        specs = list(choices.tools)
-        if choices.may_ask:
+        specs = [] if choices.insist else list(choices.tools)
+        if choices.may_ask and not choices.insist:
             specs.append(ASK_SPEC)
         if choices.output is not None:
             specs.append(ToolSpec(ANSWER, "Give the final answer.", choices.output.parameters))

@@ -19,6 +19,9 @@ SHORT = 160
 class SchemaDialect:
     """One object a turn: ``{"tool", "arguments"}``, ``{"answer"}`` or ``{"ask"}``."""
 
+    # Small models are asked so, and go on as they began.
+    patience = 2
+
     def brief(self, instructions: str, choices: Choices) -> str:
         lines = [instructions] if instructions else []
         lines.append("Do the user's task. Reply with one JSON object a turn, one of:")

@@ -244,6 +244,20 @@ async def test_a_stuck_model_is_stopped(settings):
     assert "same call" in (result.error or "")
 
 
+async def test_before_a_model_is_stuck_it_must_answer(settings):
+    class Listening(ScriptModel):
+        async def _generate(self, request):
+            offered.append([spec.name for spec in request.tools])
+            return await super()._generate(request)
+
+    offered: list[list[str]] = []
+    lines = [*[calls(("double", {"number": 1}))] * 4, {"text": "2"}]
+    model = Listening([ScriptLine.model_validate(line) for line in lines], "script:test")
+    result = await Agent(model, tools=[double], settings=settings).arun("double 1")
+    assert (result.status, result.answer) == ("done", "2")
+    assert offered == [["double", "ask_user"]] * 4 + [[]]
+
+
 async def test_budgets_end_with_what_is_there(settings):
     model = script(*[calls(("double", {"number": n})) for n in range(9)])
     agent = Agent(model, tools=[double], settings=settings, budget=BudgetLimits(steps=3))
