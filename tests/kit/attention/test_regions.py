@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from agentkit.attention import Boost, Learned, Region
-from agentkit.attention.regions import Point
 from agentkit.content import Image
 from agentkit.errors import UsageError
 
 WIDTH, HEIGHT = 60, 40
 PICTURE = Image.of_pixels(Pillow.new("RGB", (WIDTH, HEIGHT), (9, 9, 9)))
+Box4 = tuple[float, float, float, float]
+Point = tuple[float, float]
 WHOLE = (0.0, 0.0, 60.0, 40.0)
 SQUARED = (0.0, -10.0, 60.0, 50.0)  # padded to a square
 GRIDS = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -22,15 +23,13 @@ POINTS = st.tuples(st.floats(0, WIDTH), st.floats(0, HEIGHT))
 
 
 @st.composite
-def boxes(draw: st.DrawFn) -> tuple[float, float, float, float]:
+def boxes(draw: st.DrawFn) -> Box4:
     left, top = draw(st.floats(0, WIDTH - 1)), draw(st.floats(0, HEIGHT - 1))
     return left, top, draw(st.floats(left + 0.5, WIDTH)), draw(st.floats(top + 0.5, HEIGHT))
 
 
 @given(box=boxes(), grid=GRIDS, view=st.sampled_from([WHOLE, SQUARED]))
-def test_a_box_is_the_cells_that_it_overlaps(
-    box: tuple[float, ...], grid: tuple[int, int], view: Point
-) -> None:
+def test_a_box_is_the_cells_that_it_overlaps(box: Box4, grid: tuple[int, int], view: Box4) -> None:
     cells = Region.of_box(PICTURE, box).cells(grid, view)
     left, top, right, bottom = view
     for row in range(grid[0]):
@@ -45,7 +44,7 @@ def test_a_box_is_the_cells_that_it_overlaps(
 
 
 @given(box=boxes(), grid=GRIDS)
-def test_a_mask_of_a_box_lies_within_the_box(box: tuple[float, ...], grid: tuple[int, int]) -> None:
+def test_a_mask_of_a_box_lies_within_the_box(box: Box4, grid: tuple[int, int]) -> None:
     mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
     mask[int(box[1]) : int(np.ceil(box[3])), int(box[0]) : int(np.ceil(box[2]))] = True
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
