@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentkit.content import Message, ToolCall
@@ -37,7 +38,9 @@ class NativeDialect:
         if reply.tool_calls:
             return Decision(reply.tool_calls)
         text, cut = reply.text.strip(), reply.finish == "length"
-        written = read_written_calls(text, f"turn-{len(history)}", self._specs(choices), cut=cut)
+        # A call written by a model that must answer is no answer either.
+        known = self._specs(replace(choices, insist=False))
+        written = read_written_calls(text, f"turn-{len(history)}", known, cut=cut)
         return Decision(written) if written else Decision(answer=text)
 
     def _specs(self, choices: Choices) -> list[ToolSpec]:

@@ -256,6 +256,10 @@ async def test_before_a_model_is_stuck_it_must_answer(settings):
     result = await Agent(model, tools=[double], settings=settings).arun("double 1")
     assert (result.status, result.answer) == ("done", "2")
     assert offered == [["double", "ask_user"]] * 4 + [[]]
+    written = {"text": '{"name": "double", "arguments": {"number": 1}}'}
+    stuck = await Agent(script(*[written] * 9), tools=[double], settings=settings).arun("double 1")
+    assert stuck.status == "failed"
+    assert "same call" in (stuck.error or "")
 
 
 async def test_budgets_end_with_what_is_there(settings):
