@@ -24,7 +24,7 @@ from ...memory import Exemplar, ExemplarMemory, remember_run
 from ...tools.browser import Action, SessionConfig, irreversible, observe, perform, replay, replayable
 from .candidates import FINISH, Candidate
 from .context import WebContext
-from .generate import clicking, generate
+from .generate import generate
 from .library import Library
 from .missing import Gap, gaps
 from .offer import REPEATS, Offer, done_before_restore, done_step, offered, repeated
@@ -246,10 +246,9 @@ class WebAgent(GraphAgent):
         return _asking(gap) if gap else self._to_do(choice, state, view, context)
 
     async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
-        finish, page = not state["episode"], view.snapshot
-        tried = {e.id for e in page.elements if repeated(clicking(page, e), state, view) >= REPEATS}
+        finish = not state["episode"]
         try:
-            choice, text = await generate(await context.model("decide"), view, finish=finish, tried=tried)
+            choice, text = await generate(await context.model("decide"), view, finish=finish)
         except ToolError as error:
             return {"route": "end", "failure": f"the model named what is not there: {error.message}"}
         context.run.emit(Decided(choice=choice.words))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentkit.content import Message, Text
@@ -33,15 +33,10 @@ KEYS = ("Enter", "Escape", "Tab", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRig
 PAGE_BUDGET = 700
 
 
-def action_schema(snapshot: Snapshot, *, finish: bool = True, tried: Collection[str] = ()) -> dict[str, Any]:
-    """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows.
-
-    ``tried`` are ids of elements that are not to be clicked again.
-    """
+def action_schema(snapshot: Snapshot, *, finish: bool = True) -> dict[str, Any]:
+    """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows."""
     live = [e for e in snapshot.elements if "disabled" not in e.states]
-    clickable = [
-        e.id for e in live if e.id not in tried and (e.role in CLICKED | CHECKED or is_text_field(e))
-    ]
+    clickable = [e.id for e in live if e.role in CLICKED | CHECKED or is_text_field(e)]
     fields = [e.id for e in live if is_text_field(e)]
     kinds = []
     if clickable:
@@ -59,13 +54,11 @@ def action_schema(snapshot: Snapshot, *, finish: bool = True, tried: Collection[
     return {"anyOf": kinds}
 
 
-async def generate(
-    model: Model, view: View, *, finish: bool = True, tried: Collection[str] = ()
-) -> tuple[Candidate, str]:
+async def generate(model: Model, view: View, *, finish: bool = True) -> tuple[Candidate, str]:
     """Return the candidate that a model wrote, and the text of its ``finish`` or ``ask`` (else empty)."""
     reply = await model.generate(
         generation_prompt(view, finish=finish),
-        schema=action_schema(view.snapshot, finish=finish, tried=tried),
+        schema=action_schema(view.snapshot, finish=finish),
         sampling=Sampling(max_tokens=200),
     )
     if not isinstance(reply.data, Mapping):
@@ -117,7 +110,8 @@ def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     element = view.snapshot.get(str(data["element"]))
     words = name_of(view.snapshot, element)
     if name == "click":
-        return clicking(view.snapshot, element), ""
+        operation = "check" if element.role in CHECKED and "checked" not in element.states else "click"
+        return Candidate(f"{operation} {words}", Action.on(view.snapshot, operation, element.id)), ""
     text = str(data["value"])
     action = Action.on(view.snapshot, name, element.id, text)
     if name == "press":
@@ -126,12 +120,6 @@ def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     return Candidate(
         verb.format(text, words), action, Value(text, source_of(text, view, element), "reply")
     ), ""
-
-
-def clicking(snapshot: Snapshot, element: Element) -> Candidate:
-    """Return the candidate that clicks an element, or checks an empty box."""
-    operation = "check" if element.role in CHECKED and "checked" not in element.states else "click"
-    return Candidate(f"{operation} {name_of(snapshot, element)}", Action.on(snapshot, operation, element.id))
 
 
 def source_of(text: str, view: View, element: Element) -> Source:
