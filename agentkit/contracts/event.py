@@ -55,6 +55,20 @@ class NodeEnded(EventBase):
     seconds: float
 
 
+class HeatMap(Contract):
+    """Where a model looked: ``cells`` (grid[0] x grid[1], row by row) are shares of the attention of the rows read.
+
+    ``view``: the box of the image, in its pixels, that the grid covers. ``heads``: per layer and head the share of
+    attention on the whole image.
+    """
+
+    image: str
+    grid: tuple[int, int]
+    view: tuple[float, float, float, float]
+    cells: list[float]
+    heads: list[list[float]] = Field(default_factory=list)
+
+
 class ModelCalled(EventBase):
     """A model call: ``prompt`` as dumped messages, then either ``reply`` or ``options`` with ``scores``.
 
@@ -75,6 +89,7 @@ class ModelCalled(EventBase):
     usage: Usage = Field(default_factory=Usage)
     cached: bool = False
     batch: int = 1
+    heat: HeatMap | None = None
 
 
 class ToolCalled(EventBase):

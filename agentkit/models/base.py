@@ -157,12 +157,14 @@ class Heat:
 
     ``weights`` has shape (rows, keys); for an image the keys are its grid, row by row: ``grid`` = (height, width).
     ``by_head``: (layers, heads), the share of attention that all keys together get, averaged over the rows.
+    ``view``: the box of the image (left, top, right, bottom in its pixels) that the grid covers.
     """
 
     weights: np.ndarray
     grid: tuple[int, int] | None
     tokens: tuple[str, ...] = ()
     by_head: np.ndarray | None = None
+    view: tuple[float, float, float, float] | None = None
 
 
 _EDITS: ContextVar[tuple[Edit, ...]] = ContextVar("agentkit_edits", default=())

@@ -279,10 +279,10 @@ class LocalModel(Model):
         (job,) = ask.jobs
         target = self.engine.target(job.prompt)
         target.check(reading.layers, reading.heads)
-        grid = None
+        grid = view = None
         if isinstance(reading.keys, Image):
             span = job.prompt.spans.image(reading.keys)
-            grid, columns = span.grid, span.cells
+            grid, view, columns = span.grid, span.view, span.cells
         else:
             columns = target.find(reading.keys)
         last = [len(job.prompt) - 1]
@@ -290,7 +290,8 @@ class LocalModel(Model):
         reader = RowsReader(rows, columns.tolist(), reading.layers, reading.heads, each=True)
         self.engine.run(job, [reader])
         tokens = tuple(self.tokenizer.decode([int(job.prompt.ids[column])]) for column in columns)
-        return Heat(reader.result().numpy(), grid, tokens, reader.table().sum(-1).mean(-1).numpy())
+        by_head = reader.table().sum(-1).mean(-1).numpy()
+        return Heat(reader.result().numpy(), grid, tokens, by_head, view)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from ..contracts.event import EVENT, EventBase
 from ..errors import RunError
 from .folder import EVENTS, REPORT, RunFolder
 from .report_pictures import Pictures
-from .report_view import View, ranking
+from .report_view import View, edit_words, ranking
 
 # Longer texts are cut; the whole of them is in the run folder.
 MAX_TEXT = 12_000
@@ -100,6 +100,7 @@ def _environment(pictures: Pictures) -> Environment:
         "clock": lambda value: time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value)),
         "number": lambda value: f"{value:,}",
         "money": lambda value: "unknown" if value is None else f"${value:.4f}" if value else "$0",
+        "edit_words": edit_words,
         "short": lambda digest: (digest or "")[:12],
     }
     environment.globals |= {"picture": pictures.view, "pictures": pictures, "ranking": ranking}

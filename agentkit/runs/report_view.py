@@ -312,6 +312,23 @@ def ranking(event: ev.ModelCalled | ev.Decided) -> list[tuple[str, float, float]
     return sorted(rows, key=lambda row: -row[1])
 
 
+def edit_words(edit: dict[str, Any]) -> str:
+    """Return an edit of attention in a few words: its name, where it acts, and its plain numbers and words."""
+    words = [str(edit.get("edit", "edit"))]
+    for name, value in edit.items():
+        if name in ("edit", "layers", "heads") or value is None:
+            continue
+        if name == "factor":
+            words.append(f"× {value:g}" if isinstance(value, (int, float)) else str(value))
+        elif isinstance(value, dict):
+            words.append(str(value.get("region") or ("a picture" if "image" in value else name)))
+        elif isinstance(value, (bool, int, float)):
+            words.append(f"{name} {value:g}")
+        elif isinstance(value, str):
+            words.append(value if name == "span" else f"{name} {value}")
+    return " ".join(words)
+
+
 def chips_of(events: Sequence[ev.EventBase]) -> list[tuple[str, str]]:
     """Return what happened in a few words, the most telling first."""
     chips: list[tuple[str, str]] = []

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..attention.edits import plain
 from ..content import Image, dump
-from ..contracts.event import ModelCalled
+from ..contracts.event import HeatMap, ModelCalled
 from ..contracts.result import Usage
 from ..contracts.run import ModelInfo
 from ..errors import ReplayError
@@ -110,12 +110,21 @@ class RecordedModel(Model):
             data = line["reply"]
             grid = tuple(data["grid"]) if data["grid"] else None
             table = None if data["by_head"] is None else np.asarray(data["by_head"], dtype=np.float32)
-            heat = Heat(np.asarray(data["weights"], dtype=np.float32), grid, tuple(data["tokens"]), table)
+            view = tuple(data["view"]) if data["view"] else None
+            heat = Heat(
+                np.asarray(data["weights"], dtype=np.float32), grid, tuple(data["tokens"]), table, view
+            )
         usage = Usage(calls=0 if line else 1, images=0 if line else len(_images(request)))
         table = None if heat.by_head is None else heat.by_head.tolist()
-        reply = {"weights": heat.weights.tolist(), "grid": heat.grid, "tokens": heat.tokens, "by_head": table}
+        reply = {
+            "weights": heat.weights.tolist(),
+            "grid": heat.grid,
+            "tokens": heat.tokens,
+            "by_head": table,
+            "view": heat.view,
+        }
         self._write(request, "attend", reply, usage, extra)
-        self._emit(request, "attend", usage, cached=line is not None)
+        self._emit(request, "attend", usage, cached=line is not None, heat=_heat_map(reading, heat))
         return heat
 
     async def _generate(self, request: Request) -> Reply:
@@ -206,6 +215,15 @@ def describe_model(model: Model) -> ModelInfo:
     return ModelInfo(
         reference=model.reference, capabilities=asdict(model.capabilities), card=asdict(model.card)
     )
+
+
+def _heat_map(reading: Reading, heat: Heat) -> HeatMap | None:
+    """Return what a report draws over a picture, None where the keys are no picture with a known grid."""
+    if not isinstance(reading.keys, Image) or heat.grid is None or heat.view is None:
+        return None
+    heads = [] if heat.by_head is None else heat.by_head.tolist()
+    cells = heat.weights.mean(0).tolist()
+    return HeatMap(image=reading.keys.sha256, grid=heat.grid, view=heat.view, cells=cells, heads=heads)
 
 
 def _images(request: Request) -> list[Image]:

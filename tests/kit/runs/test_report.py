@@ -266,3 +266,33 @@ def test_pieces_of_an_answer_are_one_entry():
     assert isinstance(entry, Entry)
     assert isinstance(entry.event, ev.Said)
     assert entry.event.text == "Good morning."
+
+
+def test_where_a_model_looked_is_drawn_over_the_picture(tmp_path):
+    run = recorded.start(tmp_path / "run", agent="search", task="what colour is it?")
+    shown = recorded.picture(run, (400, 200))
+    heat = ev.HeatMap(
+        image=shown,
+        grid=(2, 3),
+        view=(0.0, -100.0, 400.0, 300.0),
+        cells=[0.1, 0, 0, 0.2, 0.1, 0],
+        heads=[[0.4, 0.2]],
+    )
+    edits = [
+        {"edit": "reweight", "span": "instruction", "factor": 15.0, "layers": None, "heads": None},
+        {"edit": "controlmllm", "region": {"image": "ab", "region": "box"}, "descent": {"rate": 0.2}},
+        {"edit": "vcd", "alpha": 1.0, "mode": "x"},
+    ]
+    recorded.node(
+        run, "look", 1, ev.ModelCalled(role="see", model="mini", call="attend", edits=edits, heat=heat)
+    )
+    recorded.end(run, answer="red")
+    page = report(run)
+    text = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert text.count('class="cell"') == 6
+    assert 'y="-100.0" width="133.33" height="200.0"' in text
+    assert "40.0% of the attention lies on the picture" in page.text
+    assert "1 layers × 2" in page.text
+    assert "reweight instruction × 15" in page.text
+    assert "controlmllm box descent" in page.text
+    assert "vcd alpha 1 mode x" in page.text
