@@ -273,7 +273,9 @@ class OpenAIModel(Model):
             raise ModelError(message, mend="AGENTKIT_REQUEST__TOTAL", partial=partial()) from error
         except openai.APITimeoutError as error:
             message = f"{self.reference} did not answer in time ({type(error.__cause__).__name__})"
-            raise ModelError(message, mend="raise AGENTKIT_REQUEST__READ, in seconds", partial=partial()) from error
+            raise ModelError(
+                message, mend="raise AGENTKIT_REQUEST__READ, in seconds", partial=partial()
+            ) from error
         except openai.APIConnectionError as error:
             if partial():
                 message = f"{self.reference} broke off in the middle of its reply"
