@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
+from whole import run_whole
 
 from agentkit.attention import Edit, Reweight
 from agentkit.attention.function import NAME
@@ -63,20 +64,12 @@ def logits(
     attention: str = "literal",
 ) -> torch.Tensor:
     """Return the logits (tokens, vocabulary) of a prompt and the tokens after it, recomputed whole."""
-    ids = torch.tensor([[*prompt.ids.tolist(), *after]])
-    inputs = dict(prompt.inputs)
-    if "image_grid_thw" in inputs:
-        types = torch.zeros_like(ids)
-        types[0, : len(prompt)] = torch.from_numpy(prompt.image_tokens).long()
-        inputs["mm_token_type_ids"] = types
     target = model.engine.target(prompt)
     for edit in edits:
         assert isinstance(edit, Reweight)
         _EDITS.append((torch.from_numpy(target.find(edit.span)), edit.factor, edit.layers, edit.heads))
     try:
-        with implementation(model.module, attention), torch.no_grad():
-            return model.module(input_ids=ids, use_cache=False, **inputs).logits[0]
+        with implementation(model.module, attention):
+            return run_whole(model, prompt, after)
     finally:
         _EDITS.clear()
-        if hasattr(getattr(model.module, "model", None), "rope_deltas"):
-            model.module.model.rope_deltas = None

@@ -11,6 +11,7 @@ import torch
 from literal import implementation
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
+from whole import run_whole
 
 from agentkit.attention import primitives as p
 from agentkit.models.local import LocalModel
@@ -103,20 +104,12 @@ def logits(
     model: LocalModel, prompt: Prompt, edits: Sequence[p.Primitive], after: Sequence[int] = ()
 ) -> torch.Tensor:
     """Return the logits (tokens, vocabulary) of a prompt and the tokens after it, recomputed whole."""
-    ids = torch.tensor([[*prompt.ids.tolist(), *after]])
-    inputs = dict(prompt.inputs)
-    if "image_grid_thw" in inputs:
-        types = torch.zeros_like(ids)
-        types[0, : len(prompt)] = torch.from_numpy(prompt.image_tokens).long()
-        inputs["mm_token_type_ids"] = types
     _NOW[:], _LENGTH[0] = edits, len(prompt)
     try:
-        with implementation(model.module, "naive"), torch.no_grad(), _outside(model, edits, ids.shape[1]):
-            return model.module(input_ids=ids, use_cache=False, **inputs).logits[0]
+        with implementation(model.module, "naive"), _outside(model, edits, len(prompt) + len(after)):
+            return run_whole(model, prompt, after)
     finally:
         _NOW.clear()
-        if hasattr(getattr(model.module, "model", None), "rope_deltas"):
-            model.module.model.rope_deltas = None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import torch
 from literal import implementation
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
+from whole import run_whole
 
 from agentkit.models.local import LocalModel
 from agentkit.models.local_prompt import Prompt
@@ -86,24 +87,16 @@ def logits(
 
     ``hidden``: maps a layer's index and what it gives (1, tokens, hidden) to what it should give.
     """
-    ids = torch.tensor([[*prompt.ids.tolist(), *after]])
-    inputs = dict(prompt.inputs)
-    if "image_grid_thw" in inputs:
-        types = torch.zeros_like(ids)
-        types[0, : len(prompt)] = torch.from_numpy(prompt.image_tokens).long()
-        inputs["mm_token_type_ids"] = types
     hooks = []
     if hidden is not None:
         for index, block in enumerate(model.module.get_decoder().layers):
             hooks.append(block.register_forward_hook(_hook(index, hidden)))
     try:
-        with _using(model, formula), torch.no_grad():
-            return model.module(input_ids=ids, use_cache=False, **inputs).logits[0]
+        with _using(model, formula):
+            return run_whole(model, prompt, after)
     finally:
         for hook in hooks:
             hook.remove()
-        if hasattr(getattr(model.module, "model", None), "rope_deltas"):
-            model.module.model.rope_deltas = None
 
 
 def _hook(index: int, hidden: Callable[[int, torch.Tensor], torch.Tensor]) -> Any:
