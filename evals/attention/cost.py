@@ -84,19 +84,23 @@ class LastRows(RowsReader):
         self._kept = [site.weights(torch.arange(max(0, count - 8), count))[0].mean(0)]
 
 
-def bench(settings: Settings, out: Path | None) -> Evaluation:
-    """Measure the local model of ``settings.decide`` (default: smollm2). Takes about twenty minutes."""
+def bench(settings: Settings, out: Path | None, say: Callable[[str], None] = lambda line: None) -> Evaluation:
+    """Measure the local model of ``settings.decide`` (default: smollm2). Takes about half an hour."""
     from agentkit.models.local import LocalModel, load_local
 
     torch.set_num_threads(1)
     model = load_local(settings.decide or settings.model or "smollm2", threads=1)
     if not isinstance(model, LocalModel) or not model.capabilities.attention:
         raise UnsupportedCapability(f"{model.reference} can't do 'attention'", mend=INSTEAD["attention"])
-    return keep(measure(model), out)
+    return keep(measure(model, say=say), out)
 
 
 def measure(
-    model: Any, lengths: Mapping[str, tuple[int, int, int]] = LENGTHS, repeats: int = LAYER_REPEATS
+    model: Any,
+    lengths: Mapping[str, tuple[int, int, int]] = LENGTHS,
+    repeats: int = LAYER_REPEATS,
+    *,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
     """Return the ratios to plain sdpa, with the range of the repetitions. A length beyond the context is left out."""
     ratios: dict[str, list[float]] = {}
@@ -106,7 +110,10 @@ def measure(
         prompt = _prompt(model, words)
         if model.engine.context is not None and len(prompt) + steps > model.engine.context:
             continue
-        measured = _Whole(model, prompt).run(prefills, steps)
+        say(
+            f"▸ {len(prompt)} tokens: {prefills} prefills and {steps} steps of every way  [{model.reference}]"
+        )
+        measured = _Whole(model, prompt).run(prefills, steps, say)
         measured |= _one_layer(model, prompt, repeats)
         for name, seconds in measured.items():
             way, _, what = name.partition(".")
@@ -133,7 +140,7 @@ class _Whole:
         config = model.module.config.get_text_config()
         self.inner = config is not model.module.config
 
-    def run(self, prefills: int, steps: int) -> dict[str, list[float]]:
+    def run(self, prefills: int, steps: int, say: Callable[[str], None]) -> dict[str, list[float]]:
         """Return seconds of CPU a repetition: ``WAY.prefill``, ``WAY.decode``; bytes: ``WAY.prefill.memory``."""
         found: dict[str, list[float]] = {}
         for repetition in range(prefills + 1):
@@ -141,15 +148,13 @@ class _Whole:
                 seconds = self._timed(way, lambda way=way: self._prefill(way))
                 if repetition:
                     found.setdefault(f"{name}.prefill", []).append(seconds)
+            say(f"  prefill {repetition} of {prefills}")
+        states: dict[str, Any] = {}
         for name, way in self.ways.items():
             self._use(way)
             with reallocating(None, way.readers()):
-                peak = peak_bytes(lambda way=way: self._prefill(way))
+                peak = peak_bytes(lambda name=name, way=way: states.update({name: self._prefill(way)}))
             found[f"{name}.prefill.memory"] = [float(peak)]
-        states = {}
-        for name, way in self.ways.items():
-            self._use(way)
-            states[name] = self._prefill(way)
         token = torch.tensor([[40]])
         for repetition in range(steps):
             for name, way in self.ways.items():

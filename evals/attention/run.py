@@ -56,7 +56,7 @@ def bench(
     if cost:
         from .cost import bench as bench_cost
 
-        return bench_cost(settings, out)
+        return bench_cost(settings, out, say)
     families = [load_family(name) for name in dict.fromkeys(family or FAMILIES)]
     return _run(families, settings, out, items, say)
 
