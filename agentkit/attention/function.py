@@ -133,9 +133,10 @@ def weights_of(
     rows: torch.Tensor,
 ) -> torch.Tensor:
     """Return the attention (batch, heads, chosen rows, keys) of some rows of a pass, float32, by its plain formula."""
-    heads, keys = query.shape[1], key.shape[2]
-    key = key.repeat_interleave(heads // key.shape[1], dim=1)
-    scores = query[:, :, rows].float() @ key.float().transpose(-1, -2) * scale
+    batch, heads, keys = query.shape[0], query.shape[1], key.shape[2]
+    # Query heads that share a key are rows of one product: the keys need not be copied.
+    shared = query[:, :, rows].float().reshape(batch, key.shape[1], -1, query.shape[-1])
+    scores = (shared @ key.float().transpose(-1, -2)).reshape(batch, heads, len(rows), keys) * scale
     if biases:
         scores = scores + head_bias(biases, heads, keys, scores.shape[0]).to(scores)
     if mask is None:

@@ -6,7 +6,7 @@ Whole model and one layer's attention, 1,000 and 4,000 tokens, time and memory. 
 run and each is divided by the plain sdpa of its own round; medians, CPU time of one thread (so that a busy machine
 changes little). Metrics: ``WAY.prefill`` and ``WAY.decode`` (whole model, 1,000 tokens), ``WAY.prefill.4k``,
 ``WAY.decode.4k``, ``WAY.layer.prefill`` and so on, and ``WAY.prefill.memory`` (what a pass needs beside the model at
-its peak).
+its peak, keys and values included).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,11 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def peak_bytes(work: Callable[[], object]) -> int:
     """Return the growth of the resident memory at its peak while ``work`` runs, at least 1; 1 where it can't be read.
 
-    Linux only: the kernel's own high-water mark, reset before. Memory that the allocator kept from earlier work is
-    not seen, so compare like with like, in one run.
+    Linux with glibc only: the kernel's own high-water mark, reset after what earlier work freed was given back.
     """
     try:
         gc.collect()
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
         CLEAR.write_text("5")
         before = _read("VmRSS")
         work()
