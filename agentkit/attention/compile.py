@@ -24,6 +24,7 @@ from .primitives import (
     QueryAdd,
     ResidualAdd,
     Rotary,
+    StateAdd,
 )
 from .target import Target
 
@@ -226,7 +227,7 @@ def _add_key_scale(layer: LayerPlan, edit: KeyScale, number: int, row: Row, batc
     layer.key_scale = times if layer.key_scale is None else layer.key_scale * times
 
 
-def _shift(edit: QueryAdd | KeyAdd, number: int, row: Row, batch: int, width: int) -> Shift:
+def _shift(edit: StateAdd, number: int, row: Row, batch: int, width: int) -> Shift:
     vectors = _vectors(edit.vectors, edit.heads, row.target.heads)
     return _at(vectors, edit.tokens, edit.later, number, row, batch, width)
 

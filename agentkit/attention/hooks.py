@@ -13,7 +13,7 @@ from .compile import Shift
 from .function import extend
 
 
-def attach(decoder: Any, config: Any, card: TextCard) -> None:
+def attach(decoder: Any, card: TextCard) -> None:
     """Attach the hooks to a text tower. They do nothing unless a plan or a reader of this context wants them."""
     decoder.register_forward_pre_hook(_enter, with_kwargs=True)
     for index, block in enumerate(getattr(decoder, card.blocks)):

@@ -43,59 +43,59 @@ class Primitive:
 
 
 @dataclass(frozen=True, eq=False)
-class KeyBias(Primitive):
+class OnTokens(Primitive):
+    """Acts on some tokens of the prompt, and on nothing else of it by itself."""
+
+    tokens: np.ndarray
+
+    def touched(self, tokens: int) -> np.ndarray:
+        return self.tokens
+
+
+@dataclass(frozen=True, eq=False)
+class StateAdd(Primitive):
+    """Adds vectors to queries or keys. ``tokens``: None for all of the prompt; ``later``: and to later ones."""
+
+    vectors: torch.Tensor
+    tokens: np.ndarray | None = None
+    later: bool = True
+
+    def touched(self, tokens: int) -> np.ndarray:
+        return np.arange(tokens) if self.tokens is None else self.tokens
+
+
+@dataclass(frozen=True, eq=False)
+class KeyBias(OnTokens):
     """Add to the scores of key columns before the softmax, in every row: ln M multiplies their weight by M.
 
     ``value``: one number, or one a token (tokens). ``later``: added to every later column.
     """
 
-    tokens: np.ndarray
     value: float | torch.Tensor
     later: float = 0.0
 
-    def touched(self, tokens: int) -> np.ndarray:
-        return self.tokens
-
 
 @dataclass(frozen=True, eq=False)
-class KeyScale(Primitive):
+class KeyScale(OnTokens):
     """Multiply the scores of key columns (not their weights). ``value``: one number, or one a named head (heads)."""
 
-    tokens: np.ndarray
     value: float | torch.Tensor
-
-    def touched(self, tokens: int) -> np.ndarray:
-        return self.tokens
 
 
 @dataclass(frozen=True, eq=False)
-class QueryAdd(Primitive):
+class QueryAdd(StateAdd):
     """Add vectors (named heads, width) to the queries of some tokens (None: all), after the rotation by position.
 
     ``later``: also to those of later tokens.
     """
 
-    vectors: torch.Tensor
-    tokens: np.ndarray | None = None
-    later: bool = True
-
-    def touched(self, tokens: int) -> np.ndarray:
-        return np.arange(tokens) if self.tokens is None else self.tokens
-
 
 @dataclass(frozen=True, eq=False)
-class KeyAdd(Primitive):
+class KeyAdd(StateAdd):
     """Add vectors (named heads, width) to the keys of some tokens (None: all), after the rotation by position.
 
     Query heads that share a key head may get different ones: their keys are then copied for that layer.
     """
-
-    vectors: torch.Tensor
-    tokens: np.ndarray | None = None
-    later: bool = True
-
-    def touched(self, tokens: int) -> np.ndarray:
-        return np.arange(tokens) if self.tokens is None else self.tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +164,10 @@ class ResidualAdd(Primitive):
 
 
 @dataclass(frozen=True, eq=False)
-class Latent(Primitive):
+class Latent(OnTokens):
     """Add values (tokens, hidden) to the embeddings of tokens (the projected image tokens, for pictures)."""
 
-    tokens: np.ndarray
     values: torch.Tensor
-
-    def touched(self, tokens: int) -> np.ndarray:
-        return self.tokens
 
 
 @dataclass(frozen=True, eq=False)

@@ -178,18 +178,17 @@ class LocalModel(Model):
     def _ask(self, request: Request) -> Ask:
         """Encode a request and let its edits look at the model; an ensemble gives several jobs."""
         from ..attention.edits import Ensemble
-        from .local_lab import job_of
 
         ensembles = [edit for edit in request.edits if isinstance(edit, Ensemble)]
         if not ensembles:
-            return Ask([job_of(self._lab, request.messages, request.edits)])
+            return Ask([self._lab.job(request.messages, request.edits)])
         if len(ensembles) > 1:
             names = " and ".join(edit.name for edit in ensembles)
             raise UsageError(f"one call runs one ensemble of variants, not {names}", mend="use one of them")
         (ensemble,) = ensembles
         others = tuple(edit for edit in request.edits if edit is not ensemble)
         variants = ensemble.variants(request.messages, others)
-        jobs = [job_of(self._lab, variant.messages, variant.edits) for variant in variants]
+        jobs = [self._lab.job(variant.messages, variant.edits) for variant in variants]
         return Ask(jobs, ensemble.merge)
 
     def _write_all(

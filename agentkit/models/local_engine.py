@@ -247,7 +247,7 @@ class Engine:
         wanted = (plan is not None and plan.hooked) or any(reader.reads_hidden for reader in readers)
         if wanted and not self._hooked:
             assert self.card is not None
-            attach(self.module.get_decoder(), self.text_config, self.card)
+            attach(self.module.get_decoder(), self.card)
             self._hooked = True
 
     def _prefill_one(self, job: Job, keep: bool) -> State:

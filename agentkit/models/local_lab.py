@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -74,7 +74,6 @@ class LocalLab:
             result = (*result, *edit.prepare(self, messages, result))
         return result
 
-
-def job_of(lab: LocalLab, messages: Sequence[Message], edits: Sequence[Edit]) -> Any:
-    """Return the job of messages under edits, prepared."""
-    return Job(lab.encoder.encode(messages), lab.prepared(messages, edits))
+    def job(self, messages: Sequence[Message], edits: Sequence[Edit]) -> Job:
+        """Return the job of messages under edits, prepared."""
+        return Job(self.encoder.encode(messages), self.prepared(messages, edits))

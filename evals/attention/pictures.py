@@ -28,7 +28,7 @@ from ..scenes.vocabulary import COLOURS, LETTERS, SHAPES
 from .family import Family, Item, Method
 from .fits import fitted, look
 from .methods import unedited
-from .stage import Stage, rng_of, split_of
+from .stage import Stage, rng_of, shuffled, split_of
 
 Rule: TypeAlias = Literal["side", "size", "name"]
 
@@ -82,7 +82,7 @@ def _choice_lesson(rng: np.random.Generator, split: str, rule: Rule) -> Lesson:
 
 def _two_things(rng: np.random.Generator, split: str, rule: Rule, turned: bool) -> Shown:
     stage = Stage(rng, split, clutter=int(rng.integers(0, 4)))
-    colours, shape = _shuffled(rng, COLOURS), SHAPES[int(rng.integers(len(SHAPES)))]
+    colours, shape = shuffled(rng, COLOURS), SHAPES[int(rng.integers(len(SHAPES)))]
     halves = ((0.0, 0.0, MIDDLE, float(CROP)), (MIDDLE, 0.0, float(CROP), float(CROP)))
     radii = [float(rng.uniform(15, 21))] * 2 if rule == "side" else [rng.uniform(18, 24), rng.uniform(8, 12)]
     # What the rule does not name is left to chance: here the side of the larger one.
@@ -95,7 +95,7 @@ def _two_things(rng: np.random.Generator, split: str, rule: Rule, turned: bool) 
 
 
 def _name_lesson(rng: np.random.Generator, split: str) -> Lesson:
-    shapes, letters = _shuffled(rng, SHAPES)[:DEMONSTRATIONS], _shuffled(rng, LETTERS)
+    shapes, letters = shuffled(rng, SHAPES)[:DEMONSTRATIONS], shuffled(rng, LETTERS)
     shown = [_one_thing(rng, split, *pair) for pair in zip(shapes, letters, strict=False)]
     asked = int(rng.integers(len(shown)))
     query = _one_thing(rng, split, shapes[asked], letters[asked])
@@ -111,12 +111,8 @@ def _one_thing(rng: np.random.Generator, split: str, shape: str, letter: str) ->
 
 
 def _options(rng: np.random.Generator, allowed: Sequence[str], pool: Sequence[str]) -> tuple[str, ...]:
-    others = [word for word in _shuffled(rng, pool) if word not in allowed]
-    return _shuffled(rng, [*allowed, *others[: 4 - len(allowed)]])
-
-
-def _shuffled(rng: np.random.Generator, words: Sequence[str]) -> tuple[str, ...]:
-    return tuple(words[int(i)] for i in rng.permutation(len(words)))
+    others = [word for word in shuffled(rng, pool) if word not in allowed]
+    return shuffled(rng, [*allowed, *others[: 4 - len(allowed)]])
 
 
 class Pictures(Family):

@@ -19,7 +19,7 @@ from ..scenes.scene import SceneObject
 from ..scenes.vocabulary import COLOURS, DIGITS, GLYPH_SHAPES, LETTERS, SHAPES
 from .family import Family, Item, Method
 from .methods import unedited
-from .stage import Stage, rng_of, split_of
+from .stage import Stage, rng_of, shuffled, split_of
 
 KINDS = ("box", "point", "scribble", "mask")
 ASKED = ("colour", "shape", "glyph")
@@ -86,15 +86,15 @@ def make_pair(seed: int) -> Pair:
 
 
 def _script(rng: np.random.Generator, asked: str) -> _Script:
-    colours, shapes = _shuffled(rng, COLOURS), _shuffled(rng, SHAPES)
+    colours, shapes = shuffled(rng, COLOURS), shuffled(rng, SHAPES)
     if asked == "colour":
         names = ((colours[0], shapes[0], None), (colours[1], shapes[0], None))
         return _Script(names, f"what colour is the {shapes[0]}?", colours[:4])
     if asked == "shape":
         names = ((colours[0], shapes[0], None), (colours[0], shapes[1], None))
         return _Script(names, f"what shape is the {colours[0]} object?", shapes[:4])
-    shape = _shuffled(rng, GLYPH_SHAPES)[0]
-    glyphs = _shuffled(rng, LETTERS if rng.random() < 0.5 else DIGITS)
+    shape = shuffled(rng, GLYPH_SHAPES)[0]
+    glyphs = shuffled(rng, LETTERS if rng.random() < 0.5 else DIGITS)
     names = ((colours[0], shape, glyphs[0]), (colours[0], shape, glyphs[1]))
     return _Script(names, f"what is written on the {colours[0]} {shape}?", glyphs[:4])
 
@@ -103,8 +103,8 @@ def _put_bystander(stage: Stage, script: _Script) -> None:
     """Put a small thing that the question does not name and whose looks are no option."""
     rng = stage.rng
     told = {*script.values, *(word for colour, shape, _ in script.names for word in (colour, shape))}
-    colour = _shuffled(rng, [c for c in COLOURS if c not in told])[0]
-    shape = _shuffled(rng, [s for s in SHAPES if s not in told])[0]
+    colour = shuffled(rng, [c for c in COLOURS if c not in told])[0]
+    shape = shuffled(rng, [s for s in SHAPES if s not in told])[0]
     stage.put(colour, shape, float(rng.uniform(6, 10)))
 
 
@@ -127,10 +127,6 @@ def _inner(mask: np.ndarray) -> np.ndarray:
     for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
         inner &= np.roll(mask, step, axis)
     return inner if inner.sum() >= STROKE_POINTS else mask
-
-
-def _shuffled(rng: np.random.Generator, words: Sequence[str]) -> tuple[str, ...]:
-    return tuple(words[int(i)] for i in rng.permutation(len(words)))
 
 
 class Referring(Family):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -92,3 +93,8 @@ class Stage:
 
 def _middle(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def shuffled(rng: np.random.Generator, words: Sequence[str]) -> tuple[str, ...]:
+    """Return words in a random order."""
+    return tuple(words[int(i)] for i in rng.permutation(len(words)))
