@@ -7,7 +7,7 @@ and go on from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,10 +20,20 @@ from .heat import Heat
 
 
 class Find(NamedTuple):
-    """Something that was found: its box in pixels of the original, and how sure (0..1)."""
+    """Something that was found: its box in pixels of the original, how sure (0..1), and what is written there."""
 
     box: Box
     confidence: float
+    text: str | None = None
+
+    def dump(self) -> list[Any]:
+        """Return the find as plain JSON data."""
+        return [*self.box, self.confidence, self.text]
+
+    @classmethod
+    def load(cls, row: Sequence[Any]) -> Find:
+        """Return the find of ``dump``; runs of earlier versions have no text."""
+        return cls(Box(*row[:4]), row[4], row[5] if len(row) > 5 else None)
 
 
 @dataclass
@@ -61,7 +71,7 @@ class FocusNode:
             "scores": dict(self.scores),
             "order": self.order,
             "heat": None if self.heat is None else self.heat.dump(),
-            "find": None if self.find is None else [*self.find.box, self.find.confidence],
+            "find": None if self.find is None else self.find.dump(),
             "closed": self.closed,
         }
 
@@ -75,7 +85,7 @@ class FocusNode:
                 "box": Box(*data["box"]),
                 "scores": dict(data["scores"]),
                 "heat": None if heat is None else Heat.load(heat),
-                "find": None if find is None else Find(Box(*find[:4]), find[4]),
+                "find": None if find is None else Find.load(find),
             }
         )
 
@@ -189,7 +199,7 @@ class FocusTree:
             "size": list(self.size),
             "about": self.about,
             "nodes": [node.dump() for node in self.nodes],
-            "finds": [[*find.box, find.confidence] for find in self.finds],
+            "finds": [find.dump() for find in self.finds],
             "done": self.done,
             "found_at": self.found_at,
             "looks": self.looks,
@@ -201,6 +211,6 @@ class FocusTree:
         width, height = data["size"]
         tree = cls(data["image"], (width, height), data["about"])
         tree.nodes = [FocusNode.load(node) for node in data["nodes"]]
-        tree.finds = [Find(Box(*row[:4]), row[4]) for row in data["finds"]]
+        tree.finds = [Find.load(row) for row in data["finds"]]
         tree.done, tree.found_at, tree.looks = data["done"], data["found_at"], data["looks"]
         return tree
