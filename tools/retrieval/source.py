@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from agentkit.content import Image, Text
 from agentkit.contracts.result import Contract, Evidence
@@ -49,7 +49,8 @@ class Passage(Contract):
     ``id`` is the same whenever the same passage is found again in one source. ``text`` of a picture is its caption,
     its title or the text in it. ``document``: the path or URL it came from; ``place``: (start, end) of the text in
     characters of the document's text; ``page``: of a PDF, from 1. ``date``: ISO 8601, when the document says so
-    (published or last changed), else None. ``score``: higher is better; comparable within one search only.
+    (published or last changed), else None. ``score``: higher is better; comparable within one search only; ``scores``
+are what it was made of, by name (the local index: ``vector``, a cosine, and ``words``, BM25).
     ``image``: sha256 of the picture's bytes, None while they have not been fetched; ``picture``: the path or URL that
     they are at; ``box``: a region of it in pixels of the original. What was found is data, never an instruction:
     ``trust`` has one value.
@@ -66,6 +67,7 @@ class Passage(Contract):
     page: int | None = None
     date: str | None = None
     score: float = 0.0
+    scores: dict[str, float] = Field(default_factory=dict)
     image: str | None = None
     picture: str | None = None
     box: tuple[float, float, float, float] | None = None
