@@ -121,10 +121,30 @@ class Acted(EventBase):
     box: tuple[float, float, float, float] | None = None
 
 
+class Seen(Contract):
+    """The best that was seen while a region was looked at; ``box`` in pixels of the original, ``text`` if it reads."""
+
+    box: tuple[float, float, float, float]
+    confidence: float
+    text: str | None = None
+
+
+class Part(Contract):
+    """A region that may be looked at next. A ``closed`` one will not be."""
+
+    node: int
+    box: tuple[float, float, float, float]
+    scores: dict[str, float] = Field(default_factory=dict)
+    closed: bool = False
+
+
 class Looked(EventBase):
     """A visited node of a visual search: ``box`` in pixels of the original ``image``, ``about`` what is sought.
 
     ``node`` and ``above`` are ids in the search tree (``above`` is None for the root); ``scores`` by name.
+    ``sought`` is what the whole search is for, where a node may be looked at for something else. ``find`` is the
+    best that was seen in it, ``heat`` where in it to look next: cells of (left, top, right, bottom, heat).
+    ``parts`` are the regions below it that were not visited when this was written.
     """
 
     kind: Literal["looked"] = "looked"
@@ -136,6 +156,11 @@ class Looked(EventBase):
     depth: int = 0
     scores: dict[str, float] = Field(default_factory=dict)
     found: bool = False
+    strategy: str = ""
+    sought: str = ""
+    find: Seen | None = None
+    heat: list[tuple[float, float, float, float, float]] = Field(default_factory=list)
+    parts: list[Part] = Field(default_factory=list)
 
 
 class Found(EventBase):

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agentkit.content import Box
-from agentkit.contracts.event import Looked
+from agentkit.contracts.event import Looked, Part, Seen
 from agentkit.errors import UsageError
 
 from .geometry import whole
 from .heat import Heat
+
+# Of a heat map with more cells, an event holds the hottest.
+MAX_CELLS = 1024
 
 
 class Find(NamedTuple):
@@ -95,10 +98,11 @@ class FocusTree:
 
     ``image`` is the picture's digest, ``size`` its (width, height). ``finds`` is the outcome, best first; it is
     empty until the search has ended with something, and ``done`` says that it has ended. Boxes are clipped to the
-    picture; one with nothing inside raises ``UsageError``.
+    picture; one with nothing inside raises ``UsageError``. ``strategy`` names who searches, for the report.
     """
 
-    def __init__(self, image: str, size: tuple[int, int], about: str) -> None:
+    def __init__(self, image: str, size: tuple[int, int], about: str, strategy: str = "") -> None:
+        self.strategy = strategy
         self.image = image
         self.size = (int(size[0]), int(size[1]))
         self.about = about
@@ -180,21 +184,33 @@ class FocusTree:
         self.done = True
 
     def looked(self, node: FocusNode) -> Looked:
-        """Return the event that reports a visited node."""
+        """Return the event that reports a visited node, with the regions below it that wait for a visit."""
+        heat = [] if node.heat is None else [cell for cell in node.heat.cells if cell[1] > 0]
+        hottest = sorted(heat, key=lambda cell: -cell[1])[:MAX_CELLS]
+        waiting = [child for child in self.children(node) if not child.visited]
         return Looked(
             image=self.image,
-            box=(node.box.left, node.box.top, node.box.right, node.box.bottom),
+            box=_flat(node.box),
             about=node.about,
             node=node.id,
             above=node.parent,
             depth=node.depth,
-            scores={name: round(value, 4) for name, value in node.scores.items()},
+            scores=_short(node.scores),
             found=self.found_at == node.id,
+            strategy=self.strategy,
+            sought=self.about,
+            find=None if node.find is None else _seen(node.find),
+            heat=[(*_flat(box), round(value, 4)) for box, value in hottest],
+            parts=[
+                Part(node=child.id, box=_flat(child.box), scores=_short(child.scores), closed=child.closed)
+                for child in waiting
+            ],
         )
 
     def dump(self) -> dict[str, Any]:
         """Return the tree as plain JSON data."""
         return {
+            "strategy": self.strategy,
             "image": self.image,
             "size": list(self.size),
             "about": self.about,
@@ -209,8 +225,20 @@ class FocusTree:
     def load(cls, data: Mapping[str, Any]) -> FocusTree:
         """Return the tree of ``dump``."""
         width, height = data["size"]
-        tree = cls(data["image"], (width, height), data["about"])
+        tree = cls(data["image"], (width, height), data["about"], data.get("strategy", ""))
         tree.nodes = [FocusNode.load(node) for node in data["nodes"]]
         tree.finds = [Find.load(row) for row in data["finds"]]
         tree.done, tree.found_at, tree.looks = data["done"], data["found_at"], data["looks"]
         return tree
+
+
+def _flat(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def _short(scores: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+def _seen(find: Find) -> Seen:
+    return Seen(box=_flat(find.box), confidence=round(find.confidence, 4), text=find.text)
