@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -18,44 +19,69 @@ from .exemplars import default_folder
 
 FILE = "conversations.sqlite"
 PICTURES = "pictures"
-VERSION = 1
+VERSION = 2
 LONGEST_NAME = 200
 # Two processes may talk at once: each waits this many seconds for the other's write.
 PATIENCE = 30.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL, updated REAL NOT NULL
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL, updated REAL NOT NULL,
+    key TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS turns (
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
     run TEXT NOT NULL, time REAL NOT NULL, messages TEXT NOT NULL, text TEXT NOT NULL,
+    key TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 1,
     UNIQUE (conversation, run)
 );
 CREATE TABLE IF NOT EXISTS pictures (
     digest TEXT NOT NULL, turn INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
     PRIMARY KEY (digest, turn)
 );
+CREATE UNIQUE INDEX IF NOT EXISTS conversation_keys ON conversations(key);
+CREATE UNIQUE INDEX IF NOT EXISTS turn_keys ON turns(key);
+CREATE INDEX IF NOT EXISTS runs ON turns(run)
 """
+# What version 1 did not have: keys that outlive a rename, and turns that have not ended.
+UPGRADE = """
+ALTER TABLE conversations ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE turns ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE turns ADD COLUMN done INTEGER NOT NULL DEFAULT 1;
+UPDATE conversations SET key = lower(hex(randomblob(8)));
+UPDATE turns SET key = lower(hex(randomblob(8)))
+"""
+LISTED = (
+    "c.name, c.created, c.updated, (SELECT COUNT(*) FROM turns WHERE conversation = c.id AND done), c.key"
+)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What was said in one run: dumped messages (pictures by digest), the run's folder, seconds since the epoch."""
+    """What was said in one run: dumped messages (pictures by digest), the run's folder, seconds since the epoch.
+
+    ``key`` stays the turn's own for good. A turn that is not ``done`` has the user's words only.
+    """
 
     run: str
     time: float
     messages: list[dict[str, Any]]
+    key: str = ""
+    done: bool = True
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A conversation in a list: its name, when it began and was last used, and how many turns it has."""
+    """A conversation in a list: its name, when it began and was last used, and how many turns were finished.
+
+    ``key`` stays the conversation's own when it is renamed.
+    """
 
     name: str
     created: float
     updated: float
     turns: int
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,38 +105,80 @@ class Conversations:
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
         self._ready = False
 
-    def add(self, name: str, run: str, messages: Sequence[Message], *, at: float | None = None) -> None:
-        """Add the turn of a run; the same run again replaces it, so that a resumed run may add it once more."""
-        text = "\n".join(message.text for message in messages)
+    def create(self, name: str) -> Conversation:
+        """Add a conversation without turns. Raises ``UsageError`` when there is one of this name."""
+        with self._writing() as db:
+            if db.execute("SELECT 1 FROM conversations WHERE name = ?", (checked_name(name),)).fetchone():
+                raise UsageError(f"there is a conversation {name!r} already")
+            self._owner(db, name, time.time())
+            return self._one(db, "name", name)
+
+    def find(self, key: str) -> Conversation:
+        """Return the conversation of a key. Raises ``UsageError`` when it is not there."""
+        with self._reading() as db:
+            return self._one(db, "key", key)
+
+    def begin(
+        self,
+        name: str,
+        run: str,
+        messages: Sequence[Message],
+        *,
+        key: str | None = None,
+        at: float | None = None,
+    ) -> tuple[str, bool]:
+        """Add a turn that is under way; return its key, and whether it is new.
+
+        A ``key`` that is there already names that turn, so that a request that is sent twice begins one turn.
+        ``turns`` leaves it out until ``add`` ends it, under whatever name the conversation then has.
+        """
         when = time.time() if at is None else at
         with self._writing() as db:
-            row = db.execute("SELECT id FROM conversations WHERE name = ?", (checked_name(name),)).fetchone()
-            if row is None:
-                made = "INSERT INTO conversations (name, created, updated) VALUES (?, ?, ?)"
-                owner = db.execute(made, (name, when, when)).lastrowid
-            else:
-                owner = row[0]
-                db.execute("UPDATE conversations SET updated = ? WHERE id = ?", (when, owner))
-            data = json.dumps(dump(messages), ensure_ascii=False)
-            (turn,) = db.execute(
-                "INSERT INTO turns (conversation, run, time, messages, text) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (conversation, run) DO UPDATE SET messages = excluded.messages, text = excluded.text "
-                "RETURNING id",
-                (owner, run, when, data, text),
-            ).fetchone()
-            for image in {image.origin for image in images_of(messages)}:
-                self._put(image)
-                db.execute("INSERT OR IGNORE INTO pictures VALUES (?, ?)", (image.sha256, turn))
+            if key is not None and db.execute("SELECT 1 FROM turns WHERE key = ?", (key,)).fetchone():
+                return key, False
+            key = key or new_key()
+            owner = self._owner(db, name, when)
+            self._store(db, owner, run, when, messages, key=key, done=False)
+            return key, True
 
-    def turns(self, name: str, last: int | None = None) -> list[Turn]:
-        """Return the turns of a conversation, oldest first, only the ``last`` ones if given; none when it is new."""
+    def reopen(self, key: str) -> None:
+        """Mark a turn as under way again (its run is resumed)."""
+        with self._writing() as db:
+            db.execute("UPDATE turns SET done = 0 WHERE key = ?", (key,))
+
+    def add(self, name: str, run: str, messages: Sequence[Message], *, at: float | None = None) -> None:
+        """Add the turn of a run; the same run again replaces it, so that a resumed run may add it once more."""
+        when = time.time() if at is None else at
+        with self._writing() as db:
+            begun = db.execute("SELECT conversation FROM turns WHERE run = ? AND NOT done", (run,)).fetchone()
+            owner = begun[0] if begun else self._owner(db, checked_name(name), when)
+            db.execute("UPDATE conversations SET updated = ? WHERE id = ?", (when, owner))
+            self._store(db, owner, run, when, messages, key=new_key(), done=True)
+
+    def turns(self, name: str, last: int | None = None, *, unfinished: bool = False) -> list[Turn]:
+        """Return the turns of a conversation, oldest first, only the ``last`` ones if given; none when it is new.
+
+        Turns that are under way, or never ended, are among them only if ``unfinished``.
+        """
         with self._reading() as db:
             rows = db.execute(
-                "SELECT run, time, messages FROM turns WHERE conversation = "
-                "(SELECT id FROM conversations WHERE name = ?) ORDER BY id DESC LIMIT ?",
-                (name, -1 if last is None else last),
+                "SELECT run, time, messages, key, done FROM turns WHERE conversation = "
+                "(SELECT id FROM conversations WHERE name = ?) AND (done OR ?) ORDER BY id DESC LIMIT ?",
+                (name, unfinished, -1 if last is None else last),
             ).fetchall()
-        return [Turn(run, when, json.loads(messages)) for run, when, messages in reversed(rows)]
+        return [_turn(row) for row in reversed(rows)]
+
+    def turn(self, key: str) -> tuple[str, Turn]:
+        """Return the name of the conversation and the turn of a key. Raises ``UsageError`` when it is not there."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT t.run, t.time, t.messages, t.key, t.done, c.name FROM turns t "
+                "JOIN conversations c ON c.id = t.conversation WHERE t.key = ?",
+                (key,),
+            ).fetchone()
+        if row is None:
+            raise UsageError(f"there is no turn {key!r}")
+        return row[5], _turn(row[:5])
 
     def picture(self, digest: str) -> Image:
         """Return a picture of a conversation. Raises ``UsageError`` when it is not there."""
@@ -125,8 +193,7 @@ class Conversations:
         """Return the conversations, the one used last first."""
         with self._reading() as db:
             rows = db.execute(
-                "SELECT name, created, updated, (SELECT COUNT(*) FROM turns WHERE conversation = c.id) "
-                "FROM conversations c ORDER BY updated DESC, id DESC"
+                f"SELECT {LISTED} FROM conversations c ORDER BY updated DESC, id DESC"
             ).fetchall()
         return [Conversation(*row) for row in rows]
 
@@ -169,6 +236,46 @@ class Conversations:
                     path.unlink()
 
     # Inside.
+
+    def _one(self, db: sqlite3.Connection, column: str, value: str) -> Conversation:
+        row = db.execute(f"SELECT {LISTED} FROM conversations c WHERE {column} = ?", (value,)).fetchone()
+        if row is None:
+            raise UsageError(f"there is no conversation {value!r}")
+        return Conversation(*row)
+
+    def _owner(self, db: sqlite3.Connection, name: str, when: float) -> int:
+        """Return the id of a conversation, which is made when it is new."""
+        row = db.execute("SELECT id FROM conversations WHERE name = ?", (checked_name(name),)).fetchone()
+        if row is not None:
+            db.execute("UPDATE conversations SET updated = ? WHERE id = ?", (when, row[0]))
+            return row[0]
+        made = "INSERT INTO conversations (name, created, updated, key) VALUES (?, ?, ?, ?)"
+        found = db.execute(made, (name, when, when, new_key())).lastrowid
+        assert found is not None
+        return found
+
+    def _store(
+        self,
+        db: sqlite3.Connection,
+        owner: int,
+        run: str,
+        when: float,
+        messages: Sequence[Message],
+        *,
+        key: str,
+        done: bool,
+    ) -> None:
+        data = json.dumps(dump(messages), ensure_ascii=False)
+        text = "\n".join(message.text for message in messages)
+        (turn,) = db.execute(
+            "INSERT INTO turns (conversation, run, time, messages, text, key, done) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (conversation, run) DO UPDATE SET messages = excluded.messages, "
+            "text = excluded.text, done = excluded.done RETURNING id",
+            (owner, run, when, data, text, key, done),
+        ).fetchone()
+        for image in {image.origin for image in images_of(messages)}:
+            self._put(image)
+            db.execute("INSERT OR IGNORE INTO pictures VALUES (?, ?)", (image.sha256, turn))
 
     def _put(self, image: Image) -> None:
         target = self.folder / PICTURES / image.sha256
@@ -215,16 +322,32 @@ class Conversations:
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        (found,) = db.execute("PRAGMA user_version").fetchone()
-        if found not in (0, VERSION):
-            raise UsageError(f"{self.folder / FILE} is of version {found}; this agentkit reads {VERSION}")
-        if found == 0:
+        if self._version(db) < VERSION:
             db.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA.split(";"):
+            # Another process may have been here while this one waited.
+            found = self._version(db)
+            upgrade = UPGRADE.split(";") if found == 1 else []
+            for statement in [*upgrade, *SCHEMA.split(";")] if found < VERSION else []:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {VERSION}")
             db.execute("COMMIT")
         self._ready = True
+
+    def _version(self, db: sqlite3.Connection) -> int:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        if found not in (0, 1, VERSION):
+            raise UsageError(f"{self.folder / FILE} is of version {found}; this agentkit reads {VERSION}")
+        return found
+
+
+def new_key() -> str:
+    """Return a random key of a conversation or a turn: 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def _turn(row: Sequence[Any]) -> Turn:
+    run, when, messages, key, done = row
+    return Turn(run, when, json.loads(messages), key, bool(done))
 
 
 def checked_name(name: str) -> str:

@@ -144,3 +144,61 @@ def test_any_text_survives(tmp_path_factory, texts):
     assert [turn.messages[0]["parts"][0]["text"] for turn in kept.turns("one")] == texts
     for text in texts:
         assert any(hit.run for hit in kept.search(text[:5]))
+
+
+def test_a_turn_under_way_is_kept_apart_until_it_ends(kept):
+    made = kept.create("trip")
+    assert kept.find(made.key) == made
+    key, new = kept.begin("trip", "runs/1", [Message.user("a", label="query")], key="k1")
+    assert (key, new) == ("k1", True)
+    assert kept.begin("trip", "runs/9", [Message.user("b", label="query")], key="k1") == ("k1", False)
+    assert kept.turns("trip") == []
+    assert [turn.done for turn in kept.turns("trip", unfinished=True)] == [False]
+    kept.rename("trip", "journey")
+    # The run knows the old name only.
+    kept.add("trip", "runs/1", said("a"))
+    assert [item.name for item in kept.list()] == ["journey"]
+    name, turn = kept.turn("k1")
+    assert (name, turn.done, len(turn.messages)) == ("journey", True, 2)
+    kept.reopen("k1")
+    assert kept.turns("journey") == []
+    with pytest.raises(UsageError, match="already"):
+        kept.create("journey")
+    with pytest.raises(UsageError, match="no turn"):
+        kept.turn("k2")
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path):
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    db = sqlite3.connect(folder / "conversations.sqlite")
+    db.executescript("""
+    CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL, updated REAL NOT NULL
+    );
+    CREATE TABLE turns (
+        id INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+        run TEXT NOT NULL, time REAL NOT NULL, messages TEXT NOT NULL, text TEXT NOT NULL,
+        UNIQUE (conversation, run)
+    );
+    CREATE TABLE pictures (
+        digest TEXT NOT NULL, turn INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+        PRIMARY KEY (digest, turn)
+    );
+    INSERT INTO conversations VALUES (1, 'old', 1.0, 2.0);
+    INSERT INTO conversations VALUES (2, 'older', 1.0, 1.0);
+    INSERT INTO turns VALUES (1, 1, 'runs/1', 2.0, '[]', '');
+    INSERT INTO turns VALUES (2, 1, 'runs/2', 2.0, '[]', '');
+    PRAGMA user_version = 1;
+    """)
+    db.close()
+    kept = Conversations(folder)
+    old, older = kept.list()
+    assert (old.name, old.turns, older.turns) == ("old", 2, 0)
+    assert old.key != older.key
+    first, second = kept.turns("old")
+    assert first.done
+    assert kept.turn(second.key) == ("old", second)
+    kept.add("old", "runs/3", said("new"))
+    assert len(Conversations(folder).turns("old")) == 3
