@@ -1,7 +1,7 @@
 """A real browser as a tool: sessions behind an allow-list, snapshots of pages, actions on them."""
 
 from .action import Action, Descriptor, irreversible, replayable
-from .actions import perform, replay, resolve
+from .action_set import ACTIONS, ActionSet, perform, replay, resolve
 from .allow import AllowList
 from .config import SessionConfig
 from .effect import Effect
@@ -11,7 +11,9 @@ from .session import BrowserSession
 from .snapshot import Change, Element, Line, Snapshot, observe
 
 __all__ = [
+    "ACTIONS",
     "Action",
+    "ActionSet",
     "AllowList",
     "BrowserEvent",
     "BrowserSession",

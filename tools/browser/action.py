@@ -11,15 +11,6 @@ from agentkit.errors import ToolError, UsageError
 
 from .snapshot import Element, Snapshot
 
-# On an element; the value is what to type, press or choose.
-_ON_ELEMENTS = (
-    "click dblclick hover focus fill type clear press check uncheck select_option drag_and_drop scroll"
-)
-_ON_PAGES = "press type scroll goto back forward reload wait click_at drag switch_tab close_tab answer_dialog"
-ELEMENT_ACTIONS = frozenset(_ON_ELEMENTS.split())
-PAGE_ACTIONS = frozenset(_ON_PAGES.split())
-NAMES = ELEMENT_ACTIONS | PAGE_ACTIONS
-
 
 @dataclass(frozen=True)
 class Descriptor:
@@ -67,7 +58,8 @@ class Action:
 
     ``element`` is an id of the snapshot it was decided on; ``target`` describes that element for a replay.
     ``to`` and ``to_target`` are the second element of ``drag_and_drop``. ``value`` is the text, key, option,
-    URL, amount or coordinates (see the function of the same name in ``actions``).
+    URL, file, amount or coordinates (see the function of the same name in ``actions``). Which names there are is an
+    ``ActionSet``'s to say.
     """
 
     name: str
@@ -76,14 +68,6 @@ class Action:
     to: str | None = None
     target: Descriptor | None = None
     to_target: Descriptor | None = None
-
-    def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise UsageError(f"there is no action {self.name!r}", mend="one of " + ", ".join(sorted(NAMES)))
-        if self.name not in (
-            PAGE_ACTIONS if self.element is None and self.target is None else ELEMENT_ACTIONS
-        ):
-            raise UsageError(f"{self.name} {'needs' if self.element is None else 'takes no'} element")
 
     @classmethod
     def on(
@@ -123,9 +107,12 @@ class Action:
             for key in ("target", "to_target"):
                 if fields.get(key) is not None:
                     fields[key] = Descriptor(**fields[key])
-            return cls(**fields)
+            action = cls(**fields)
         except (TypeError, ValueError) as error:
             raise UsageError(f"this is not an action: {error}") from error
+        if not isinstance(action.name, str) or not action.name.isidentifier():
+            raise UsageError(f"{action.name!r} is no name of an action")
+        return action
 
 
 def _described(snapshot: Snapshot, id: str | None) -> Descriptor | None:
@@ -169,7 +156,7 @@ def irreversible(snapshot: Snapshot, action: Action, *, sandbox: bool = False) -
         return "accepts a dialog" if action.value != "dismiss" else None
     if action.name == "reload":
         return "may send a form again"
-    if action.name in ("click_at", "drag"):
+    if action.name in ("click_at", "dblclick_at", "drag"):
         return _at_point(snapshot, action)
     element = _acted_on(snapshot, action)
     if element is None:
@@ -226,10 +213,26 @@ def point_of(value: str | tuple[str, ...] | None) -> tuple[float, ...]:
     return numbers
 
 
+# Bound to pixels of a page that may look different, or to tabs, dialogs and files that may not come again.
+_BOUND = frozenset(
+    [
+        "click_at",
+        "dblclick_at",
+        "hover_at",
+        "drag",
+        "new_tab",
+        "switch_tab",
+        "close_tab",
+        "answer_dialog",
+        "upload_file",
+        "screenshot",
+    ]
+)
+
+
 def replayable(action: Action) -> bool:
     """Say whether an action can be repeated on a fresh page without asking.
 
-    Not those bound to pixels of a page that may look different, nor those bound to tabs or dialogs that
-    may not come. Whether a repetition does harm is ``irreversible``'s question.
+    Whether a repetition does harm is ``irreversible``'s question.
     """
-    return action.name not in ("click_at", "drag", "switch_tab", "close_tab", "answer_dialog")
+    return action.name not in _BOUND

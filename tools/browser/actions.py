@@ -4,25 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentkit.errors import ToolError
 
-from .action import Action, Descriptor, point_of
 from .effect import Effect, effect_of
+from .files import extract, screenshot, upload_file
+from .mouse import click_at, dblclick_at, drag, drag_and_drop, hover_at
 from .script import first_line
 from .session import BrowserSession
-from .snapshot import Element, observe
 from .target import at_element, handle_of, number_of, on_element
 
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Page
 
+__all__ = [
+    "answer_dialog",
+    "back",
+    "check",
+    "clear",
+    "click",
+    "click_at",
+    "close_tab",
+    "dblclick",
+    "dblclick_at",
+    "drag",
+    "drag_and_drop",
+    "extract",
+    "fill",
+    "focus",
+    "forward",
+    "goto",
+    "hover",
+    "hover_at",
+    "new_tab",
+    "press",
+    "reload",
+    "screenshot",
+    "scroll",
+    "select_option",
+    "switch_tab",
+    "type_text",
+    "uncheck",
+    "upload_file",
+    "wait",
+]
+
 MAX_WAIT = 10.0
 MAX_TEXT = 10_000
+_HELD = frozenset({"Alt", "Control", "Meta", "Shift"})
 # Fields whose text the browser itself formats: typing into them key by key goes wrong.
 FORMATTED = frozenset({"date", "time", "datetime-local", "month", "week", "color", "range", "file"})
 
@@ -30,9 +61,18 @@ FORMATTED = frozenset({"date", "time", "datetime-local", "month", "week", "color
 # ---- on elements ----
 
 
-async def click(session: BrowserSession, element: str) -> Effect:
-    """Click an element. It is scrolled into view first."""
-    return await at_element(session, element, lambda h, o: h.click(**o))
+async def click(session: BrowserSession, element: str, how: str = "left") -> Effect:
+    """Click an element. It is scrolled into view first.
+
+    ``how``: the button and keys that are held down, such as ``right``, ``middle`` or ``Control+left``.
+    """
+    *keys, button = how.split("+")
+    if button not in ("left", "right", "middle") or not set(keys) <= _HELD:
+        raise ToolError(
+            f"a click is left, right or middle, with {', '.join(sorted(_HELD))}+ before it, not {how!r}"
+        )
+    held: Any = {"button": button, "modifiers": keys}
+    return await at_element(session, element, lambda h, o: h.click(**o, **held))
 
 
 async def dblclick(session: BrowserSession, element: str) -> Effect:
@@ -114,20 +154,6 @@ def _option(options: list[list[str]], wanted: str) -> int:
     raise ToolError(f"there is no option {wanted!r}; there are: " + " | ".join(o[0] for o in options[:50]))
 
 
-async def drag_and_drop(session: BrowserSession, element: str, to: str) -> Effect:
-    """Drag one element onto another."""
-    source, target = await handle_of(session, element), await handle_of(session, to)
-
-    async def act() -> None:
-        await source.scroll_into_view_if_needed()
-        start, end = await source.bounding_box(), await target.bounding_box()
-        if start is None or end is None:
-            raise ToolError("an element to drag has no place on the page")
-        await _drag(session.page, _middle(start), _middle(end))
-
-    return await effect_of(session, act)
-
-
 # ---- with the keyboard ----
 
 
@@ -159,38 +185,34 @@ async def type_text(session: BrowserSession, text: str, element: str | None = No
 
 
 async def scroll(session: BrowserSession, amount: str = "down", element: str | None = None) -> Effect:
-    """Scroll the page, or the scroller around an element: ``up``, ``down`` (nine tenths of a view) or pixels."""
-    code = """(e, amount) => {
-      let at = e;
-      const fits = (n) => n.scrollHeight > n.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(n).overflowY);
-      while (at && !fits(at)) at = at.parentElement;
-      at = at || document.scrollingElement;
-      const step = amount === 'down' ? 0.9 * at.clientHeight : amount === 'up' ? -0.9 * at.clientHeight : Number(amount);
-      at.scrollBy({top: step, behavior: 'instant'});
-    }"""
-    if amount not in ("up", "down") and not amount.lstrip("+-").isdigit():
-        raise ToolError(f"scroll by up, down or a number of pixels, not {amount!r}")
+    """Scroll the page, or the scroller around an element.
+
+    ``amount``: ``up``, ``down``, ``left``, ``right`` (nine tenths of a view), ``top``, ``bottom``, or pixels down.
+    """
+    if amount not in _SCROLLS and not amount.lstrip("+-").isdigit():
+        raise ToolError(f"scroll by {', '.join(_SCROLLS)} or a number of pixels, not {amount!r}")
     if element is None:
-        work = lambda: session.page.evaluate(f"(amount) => ({code})(null, amount)", amount)  # noqa: E731
+        work = lambda: session.page.evaluate(f"(amount) => ({_SCROLL})(null, amount)", amount)  # noqa: E731
         return await effect_of(session, work, scrolls=True)
     handle = await handle_of(session, element)
-    return await effect_of(session, lambda: handle.evaluate(code, amount), element, scrolls=True)
+    return await effect_of(session, lambda: handle.evaluate(_SCROLL, amount), element, scrolls=True)
 
 
-async def click_at(session: BrowserSession, value: str) -> Effect:
-    """Click at ``x,y`` in CSS pixels of the viewport."""
-    x, y = point_of(value)[:2]
-    return await effect_of(session, lambda: session.page.mouse.click(x, y))
-
-
-async def drag(session: BrowserSession, value: str) -> Effect:
-    """Drag with the mouse from x,y to x2,y2: ``"10,10,80,40"``."""
-    points = point_of(value)
-    if len(points) != 4:
-        raise ToolError("a drag needs x,y,x2,y2")
-    return await effect_of(
-        session, lambda: _drag(session.page, (points[0], points[1]), (points[2], points[3]))
-    )
+_SCROLLS = ("up", "down", "left", "right", "top", "bottom")
+_SCROLL = """(e, amount) => {
+  const across = amount === 'left' || amount === 'right';
+  const fits = (n) => {
+    const style = getComputedStyle(n);
+    return across ? n.scrollWidth > n.clientWidth + 1 && /auto|scroll/.test(style.overflowX)
+                  : n.scrollHeight > n.clientHeight + 1 && /auto|scroll/.test(style.overflowY);
+  };
+  let at = e;
+  while (at && !fits(at)) at = at.assignedSlot || at.parentElement || at.getRootNode().host;
+  at = at || document.scrollingElement;
+  const view = across ? at.clientWidth : at.clientHeight;
+  const steps = {up: -0.9 * view, left: -0.9 * view, down: 0.9 * view, right: 0.9 * view, top: -at.scrollHeight, bottom: at.scrollHeight};
+  at.scrollBy({[across ? 'left' : 'top']: steps[amount] ?? Number(amount), behavior: 'instant'});
+}"""
 
 
 async def goto(session: BrowserSession, url: str) -> Effect:
@@ -241,6 +263,16 @@ async def wait(session: BrowserSession, seconds: str = "1") -> Effect:
     return await effect_of(session, act)
 
 
+async def new_tab(session: BrowserSession, url: str = "about:blank") -> Effect:
+    """Open a tab and make it the active one; ``goto`` then opens a page in it."""
+    if len(session.tabs) >= session.config.max_tabs:
+        raise ToolError(
+            f"there are {len(session.tabs)} tabs, no more are allowed", mend="close one with close_tab"
+        )
+    await session.new_tab()
+    return await goto(session, url)
+
+
 async def switch_tab(session: BrowserSession, index: str) -> Effect:
     """Make another tab the active one; tabs count from 0, oldest first."""
     return await effect_of(session, lambda: session.switch_tab(number_of(index)))
@@ -279,87 +311,3 @@ async def _open(session: BrowserSession, page: Page, url: str) -> None:
         if any(e.kind == "download" for e in session.events.since(mark)):
             return
         raise ToolError(f"{url} did not open: {'; '.join(reasons) or first_line(error)}") from error
-
-
-async def _drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    await page.mouse.move(*start)
-    await page.mouse.down()
-    await page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=4)
-    await page.mouse.move(*end, steps=4)
-    await page.mouse.up()
-
-
-def _middle(box: Any) -> tuple[float, float]:
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-# ---- performing actions that are data ----
-
-
-async def perform(session: BrowserSession, action: Action) -> Effect:
-    """Do an action on the page it was decided on: elements are found by their ids.
-
-    Raises ``ToolError`` with what went wrong, for the model to see.
-    """
-    element, value = action.element, action.value
-    text = value if isinstance(value, str) else None
-    match action.name, element:
-        case "click" | "dblclick" | "hover" | "focus" | "clear" | "check" | "uncheck", str():
-            return await _PLAIN[action.name](session, element)
-        case "fill", str():
-            return await fill(session, element, _required(action, text))
-        case "type", _:
-            return await type_text(session, _required(action, text), element)
-        case "press", _:
-            return await press(session, _required(action, text), element)
-        case "select_option", str():
-            return await select_option(
-                session, element, value if value is not None else _required(action, None)
-            )
-        case "drag_and_drop", str():
-            return await drag_and_drop(session, element, _required(action, action.to))
-        case "scroll", _:
-            return await scroll(session, text or "down", element)
-        case "back" | "forward" | "reload" | "close_tab", None:
-            return await _WHOLE[action.name](session)
-        case "goto" | "click_at" | "drag" | "switch_tab", None:
-            return await _VALUED[action.name](session, _required(action, text))
-        case "wait", None:
-            return await wait(session, text or "1")
-        case "answer_dialog", None:
-            return await answer_dialog(session, text or "accept")
-    raise ToolError(f"{action.name} needs an element of the last observation")
-
-
-_PLAIN: dict[str, Callable[[BrowserSession, str], Awaitable[Effect]]] = {
-    f.__name__: f for f in (click, dblclick, hover, focus, clear, check, uncheck)
-}
-_WHOLE: dict[str, Callable[[BrowserSession], Awaitable[Effect]]] = {
-    f.__name__: f for f in (back, forward, reload, close_tab)
-}
-_VALUED: dict[str, Callable[[BrowserSession, str], Awaitable[Effect]]] = {
-    f.__name__: f for f in (goto, click_at, drag, switch_tab)
-}
-
-
-def _required(action: Action, value: str | None) -> str:
-    if value is None:
-        raise ToolError(f"{action.name} needs a value")
-    return value
-
-
-async def resolve(session: BrowserSession, descriptor: Descriptor) -> Element:
-    """Find a described element on the page as it is now. Raises ``ToolError`` when it is not there."""
-    return descriptor.find(await observe(session))
-
-
-async def replay(session: BrowserSession, action: Action) -> Effect:
-    """Do a journalled action on a fresh page: elements are found by their descriptions, not their ids."""
-    element, to = action.element, action.to
-    if action.target is not None:
-        element = (await resolve(session, action.target)).id
-    elif element is not None:
-        raise ToolError(f"{action.describe()} can't be replayed: its element was not described")
-    if action.to_target is not None:
-        to = (await resolve(session, action.to_target)).id
-    return await perform(session, replace(action, element=element, to=to))

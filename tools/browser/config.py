@@ -13,7 +13,7 @@ class SessionConfig:
 
     ``start`` and ``allow`` make the allow-list (see ``AllowList.of``). ``assets="any"`` lets allowed pages
     load sub-resources from elsewhere, by GET only. ``downloads`` is the folder for downloads (None: they
-    are refused). ``sandbox`` declares that nothing on the allowed hosts is real, so that no action counts
+    are refused), ``uploads`` the files that may be given to a page (beside what was downloaded). ``sandbox`` declares that nothing on the allowed hosts is real, so that no action counts
     as irreversible. ``root`` and ``ignore`` are CSS selectors of what observations read and leave out.
 
     ``load_timeout`` bounds a navigation, ``action_timeout`` an action on an element, ``settle_timeout`` the
@@ -26,6 +26,7 @@ class SessionConfig:
     assets: Literal["same", "any"] = "same"
     viewport: tuple[int, int] = (1280, 720)
     downloads: Path | None = None
+    uploads: tuple[Path, ...] = ()
     max_tabs: int = 5
     load_timeout: float = 15.0
     action_timeout: float = 3.0

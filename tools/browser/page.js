@@ -135,7 +135,7 @@
   const point = (el) => {
     const r = el.getBoundingClientRect();
     const hit = probe(el, [r.left, r.top, r.right, r.bottom]);
-    if (Array.isArray(hit)) return { x: hit[0] - r.left - el.clientLeft, y: hit[1] - r.top - el.clientTop };
+    if (Array.isArray(hit)) return { x: hit[0] - r.left - el.clientLeft, y: hit[1] - r.top - el.clientTop, left: el.clientLeft, top: el.clientTop };
     return { over: hit ? describe(hit) : null };
   };
 

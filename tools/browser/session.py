@@ -152,6 +152,11 @@ class BrowserSession:
             await self.close_tab(page)
         return self._page
 
+    async def new_tab(self) -> Page:
+        """Open a tab and make it the active one."""
+        self._page = await self.context.new_page()
+        return self._page
+
     async def close_tab(self, page: Page) -> None:
         """Close a tab, also one that does not respond."""
         from playwright.async_api import Error

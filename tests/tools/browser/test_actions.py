@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from agentkit.errors import OutcomeUnknown, ToolError, UsageError
 from agentkit.tools.browser import (
+    ACTIONS,
     Action,
+    ActionSet,
+    BrowserSession,
     Descriptor,
+    Effect,
     irreversible,
     observe,
     perform,
@@ -339,10 +343,117 @@ def test_an_action_survives_json(action):
 )
 def test_what_is_no_action_is_a_usage_error(data):
     with pytest.raises(UsageError):
-        Action.from_json(data)
+        ACTIONS.check(Action.from_json(data))
 
 
 def test_an_action_reads_well():
     target = Descriptor("button", "Submit", "button")
     assert Action("click", "e12", target=target).describe() == "click e12 button 'Submit'"
     assert Action("goto", value="http://x/").describe() == "goto 'http://x/'"
+
+
+# ---- sets of actions ----
+
+
+async def test_a_function_is_an_action_and_a_subset_is_a_list(visit):
+    async def twice(session: BrowserSession, element: str, word: str = "again") -> Effect:
+        """Click twice, with a word."""
+        await act.click(session, element)
+        return await act.click(session, element)
+
+    mine = ACTIONS.only(["click", "fill"]) | {"twice": twice}
+    assert list(mine) == ["click", "fill", "twice"]
+    assert "twice(element, word?): Click twice, with a word." in mine.describe().splitlines()
+    session = await visit("/form.html")
+    page = await observe(session)
+    gift = named(page, "It is a gift").id
+    await ActionSet.of(twice).perform(session, Action.on(page, "twice", gift))
+    assert "checked" not in named(await observe(session), "It is a gift").states
+    with pytest.raises(ToolError, match="no action 'goto'"):
+        await mine.perform(session, Action("goto", value="about:blank"))
+    with pytest.raises(UsageError, match="no action 'nope'"):
+        ACTIONS.only(["nope"])
+
+
+def test_what_can_not_be_an_action_is_refused():
+    async def silent(session: BrowserSession) -> Effect:
+        return Effect("", "", changed=False)
+
+    async def two_values(session: BrowserSession, a: str, b: str) -> Effect:
+        """Take two."""
+        return Effect("", "", changed=False)
+
+    for wrong in (silent, two_values, len):
+        with pytest.raises(UsageError):
+            ActionSet.of(wrong)  # type: ignore[arg-type]
+
+
+def refusal(action: Action) -> str:
+    try:
+        ACTIONS.check(action)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+@given(st.sampled_from(sorted(ACTIONS)), st.booleans(), st.booleans(), st.booleans())
+def test_an_action_fits_its_function_or_the_error_says_why(name, element, to, value):
+    why = refusal(Action(name, "e1" if element else None, "x" if value else None, "e2" if to else None))
+    assert why.startswith(name) or (not why and (name == "drag_and_drop") == to)
+
+
+# ---- files, pictures, text, tabs ----
+
+
+async def test_only_files_that_the_user_named_are_uploaded(visit, site, tmp_path):
+    notes, other = tmp_path / "notes.txt", tmp_path / "other.txt"
+    notes.write_text("hello")
+    other.write_text("secret")
+    session = await visit("/files.html", uploads=(notes,))
+    await act.upload_file(session, await look(session, "Attachment"), "notes.txt")
+    assert named(await observe(session), "Attachment").value == "notes.txt"
+    effect = await act.upload_file(session, await look(session, "Pick a file"), "notes.txt")
+    assert "gave notes.txt" in effect.text
+    assert "picked notes.txt of 5 bytes" in (await observe(session)).text()
+    for name in (str(other), "other.txt", "../notes.txt", "/etc/passwd"):
+        with pytest.raises(ToolError, match=r"may not be uploaded; these may: notes\.txt"):
+            await act.upload_file(session, await look(session, "Attachment"), name)
+
+
+async def test_a_picture_is_kept_where_downloads_go(visit, tmp_path):
+    session = await visit("/files.html", downloads=tmp_path / "kept")
+    await act.screenshot(session)
+    await act.screenshot(session, "../../button", await look(session, "Pick a file"))
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["button.png", "screenshot.png"]
+    with pytest.raises(ToolError, match="no folder"):
+        await act.screenshot(await visit("/files.html"))
+
+
+async def test_text_is_extracted_at_length(visit):
+    session = await visit("/files.html")
+    effect = await act.extract(session)
+    assert "The last words of a long text" in effect.text
+    assert not effect.changed
+
+
+async def test_a_tab_is_opened_and_the_number_of_tabs_is_bounded(visit, site):
+    session = await visit("/index.html", max_tabs=2)
+    effect = await act.new_tab(session, site.url + "/form.html")
+    assert effect.url_after.endswith("/form.html")
+    with pytest.raises(ToolError, match="no more are allowed"):
+        await act.new_tab(session)
+    await act.switch_tab(session, "0")
+    assert session.url.endswith("/index.html")
+
+
+async def test_clicks_with_another_button_and_scrolling_sideways(visit):
+    session = await visit("/files.html")
+    await act.click(session, await look(session, "Context"), "right")
+    assert "Opened its menu" in (await observe(session)).text()
+    await act.click(session, await look(session, "Shifted"), "Shift+left")
+    assert "Clicked with shift" in (await observe(session)).text()
+    with pytest.raises(ToolError):
+        await act.click(session, await look(session, "Context"), "sideways")
+    edge = next(e for e in (await observe(session)).elements if e.name == "First column")
+    await act.scroll(session, "right", edge.id)
+    assert named(await observe(session), "Last column").in_view
