@@ -285,13 +285,12 @@ def _skip_other_pictures(found: FocusTree, trees: Sequence[FocusTree]) -> None:
 
 def _evidence(tree: FocusTree) -> list[Evidence]:
     """Return the finds of a search; of an unfinished one, its best so far if that is not hopeless."""
-    finds, at = tree.finds, tree.found_at
-    if not tree.done:
+    pairs = list(zip(tree.finds, tree.places, strict=True))
+    if not tree.done and not pairs:
         best = tree.best()
         if best is not None and best[1].confidence >= VStarConfig.confidence_low:
-            finds, at = [best[1]], best[0].id
-    path = [] if at is None else [tuple(box) for box in tree.path(tree[at])]
-    return [_region(tree, find, path) for find in finds]
+            pairs = [(best[1], best[0].id)]
+    return [_region(tree, find, [tuple(box) for box in tree.path(tree[at])]) for find, at in pairs]
 
 
 def _region(tree: FocusTree, find: Find, path: list[Any]) -> Evidence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .eyes import Eyes, sigmoid
+from .eyes import Eyes, logit, sigmoid
 from .heat import Heat
 from .tree import FocusNode
 
@@ -15,19 +15,30 @@ BESIDE = 1.3
 class ModelCue:
     """The cue of any model that answers questions about pictures.
 
-    Target heat: the log-odds of "yes, it is there", asked for every part in one batch. Context: the box that the
-    model names when it is asked where the thing would most likely be, a little enlarged.
+    Target heat: the log-odds of "yes, it is there", asked for every part in one batch. Parts of a region whose own
+    ``exists`` is below ``least`` are not asked: what is too small to be hinted at in the whole region shows when a
+    part is visited, and a look at each part costs as much. Context: the box that the model names when it is asked
+    where the thing would most likely be, a little enlarged.
     """
 
-    def __init__(self, eyes: Eyes) -> None:
-        self.eyes = eyes
+    def __init__(self, eyes: Eyes, *, least: float = 0.05) -> None:
+        self.eyes, self.least = eyes, least
 
     async def target(self, node: FocusNode, parts: Sequence[FocusNode]) -> Heat:
         """Return the log-odds of each part as heat; leaves ``exists``, a probability, on the parts."""
-        odds = await self.eyes.exists([self.eyes.view(part.box) for part in parts], node.about)
-        for part, value in zip(parts, odds, strict=True):
-            part.scores["exists"] = sigmoid(value)
-        return Heat.of([part.box for part in parts], odds)
+        if node.scores.get("exists", 1.0) < self.least:
+            return Heat()
+        await self.glance(parts)
+        return Heat.of([part.box for part in parts], [logit(part.scores["exists"]) for part in parts])
+
+    async def glance(self, nodes: Sequence[FocusNode]) -> None:
+        """Leave ``exists`` on the nodes that have none."""
+        new = [node for node in nodes if "exists" not in node.scores]
+        if not new:
+            return
+        odds = await self.eyes.exists([self.eyes.view(node.box) for node in new], new[0].about)
+        for node, value in zip(new, odds, strict=True):
+            node.scores["exists"] = sigmoid(value)
 
     async def context(self, node: FocusNode) -> Heat:
         """Return even heat in the likely place; no heat when the model names none."""

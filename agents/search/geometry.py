@@ -82,6 +82,15 @@ def suppress(found: Iterable[tuple[Box, float]], overlap: float = 0.5) -> list[t
     return kept
 
 
+def same_thing(a: Box, b: Box) -> bool:
+    """Return whether two boxes are of one thing: they overlap well, or each holds the other's centre."""
+
+    def holds(box: Box, point: tuple[float, float]) -> bool:
+        return box.left <= point[0] <= box.right and box.top <= point[1] <= box.bottom
+
+    return a.iou(b) > 0.3 or (holds(a, b.center) and holds(b, a.center))
+
+
 def cover(boxes: Sequence[Box]) -> Box:
     """Return the smallest box that covers all of ``boxes`` (at least one)."""
     result = boxes[0]

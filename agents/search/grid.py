@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .aim import Aim
 from .eyes import Eyes, sigmoid
 from .geometry import split
 from .parts import Expert
@@ -20,9 +21,9 @@ class Grid:
     def __init__(self, eyes: Eyes, expert: Expert, config: VStarConfig) -> None:
         self.eyes, self.expert, self.config = eyes, expert, config
 
-    def start(self, image: str, size: tuple[int, int], about: str) -> FocusTree:
+    def start(self, image: str, size: tuple[int, int], aim: Aim | str) -> FocusTree:
         """Return the tree of a search that has not begun: the root and all tiles."""
-        tree = FocusTree(image, size, about)
+        tree = FocusTree(image, size, aim, "grid")
         tree.visit(tree.root)
         smallest = self.config.smallest(tree.size)
         boxes, leaves = [tree.root.box], []
@@ -53,8 +54,11 @@ class Grid:
         if finds:
             node.find = finds[0]
             node.scores["confidence"] = finds[0].confidence
-            if finds[0].confidence > self.config.confidence_high:
-                tree.end(node, finds[:1])
+            sure = [find for find in finds if find.confidence > self.config.confidence_high]
+            if sure and tree.aim.every:
+                tree.collect(node, sure)
+            elif sure:
+                tree.end(node, sure[:1])
         return [node]
 
     def finish(self, tree: FocusTree) -> None:

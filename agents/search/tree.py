@@ -7,7 +7,7 @@ and go on from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from agentkit.content import Box
 from agentkit.contracts.event import Looked, Part, Seen
 from agentkit.errors import UsageError
 
-from .geometry import whole
+from .aim import Aim
+from .geometry import same_thing, whole
 from .heat import Heat
 
 # Of a heat map with more cells, an event holds the hottest.
@@ -96,22 +97,29 @@ class FocusNode:
 class FocusTree:
     """The regions of one search in one picture.
 
-    ``image`` is the picture's digest, ``size`` its (width, height). ``finds`` is the outcome, best first; it is
-    empty until the search has ended with something, and ``done`` says that it has ended. Boxes are clipped to the
-    picture; one with nothing inside raises ``UsageError``. ``strategy`` names who searches, for the report.
+    ``image`` is the picture's digest, ``size`` its (width, height). ``finds`` is the outcome, best first, and
+    ``places`` has the node of each; both are empty until something was found for sure or the search has ended, and
+    ``done`` says that it has. Boxes are clipped to the picture; one with nothing inside raises ``UsageError``.
+    ``strategy`` names who searches, for the report. ``memo``: numbers that a strategy keeps between its steps.
     """
 
-    def __init__(self, image: str, size: tuple[int, int], about: str, strategy: str = "") -> None:
+    def __init__(self, image: str, size: tuple[int, int], aim: Aim | str, strategy: str = "") -> None:
         self.strategy = strategy
         self.image = image
         self.size = (int(size[0]), int(size[1]))
-        self.about = about
+        self.aim = Aim.of(aim)
         self.nodes: list[FocusNode] = []
         self.finds: list[Find] = []
+        self.places: list[int] = []
         self.done = False
-        self.found_at: int | None = None
         self.looks = 0
+        self.memo: dict[str, float] = {}
         self.add(None, whole(self.size))
+
+    @property
+    def about(self) -> str:
+        """What is looked for."""
+        return self.aim.about
 
     @property
     def root(self) -> FocusNode:
@@ -170,15 +178,26 @@ class FocusTree:
         found = [(node, node.find) for node in self.nodes if node.find is not None]
         return max(found, key=lambda item: item[1].confidence, default=None)
 
-    def end(self, node: FocusNode, finds: list[Find]) -> None:
+    def end(self, node: FocusNode, finds: Sequence[Find]) -> None:
         """End the search with what was found at a node."""
-        self.finds, self.found_at, self.done = finds, node.id, True
+        self.finds, self.places, self.done = list(finds), [node.id] * len(finds), True
+
+    def collect(self, node: FocusNode, finds: Iterable[Find]) -> None:
+        """Add sure finds to those of other regions; the same thing seen twice counts once, as it was seen best."""
+        for find in finds:
+            same = [i for i, known in enumerate(self.finds) if same_thing(known.box, find.box)]
+            if any(self.finds[i].confidence >= find.confidence for i in same):
+                continue
+            for index in reversed(same):
+                del self.finds[index], self.places[index]
+            self.finds.append(find)
+            self.places.append(node.id)
 
     def settle(self, least: float) -> None:
         """End the search, unless it has ended, with the best find so far if its confidence is at least that."""
         if self.done:
             return
-        best = self.best()
+        best = None if self.finds else self.best()
         if best is not None and best[1].confidence >= least:
             self.end(best[0], [best[1]])
         self.done = True
@@ -196,7 +215,7 @@ class FocusTree:
             above=node.parent,
             depth=node.depth,
             scores=_short(node.scores),
-            found=self.found_at == node.id,
+            found=node.id in self.places,
             strategy=self.strategy,
             sought=self.about,
             find=None if node.find is None else _seen(node.find),
@@ -213,22 +232,24 @@ class FocusTree:
             "strategy": self.strategy,
             "image": self.image,
             "size": list(self.size),
-            "about": self.about,
+            "aim": self.aim.dump(),
             "nodes": [node.dump() for node in self.nodes],
             "finds": [find.dump() for find in self.finds],
             "done": self.done,
-            "found_at": self.found_at,
+            "places": self.places,
             "looks": self.looks,
+            "memo": dict(self.memo),
         }
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> FocusTree:
         """Return the tree of ``dump``."""
         width, height = data["size"]
-        tree = cls(data["image"], (width, height), data["about"], data.get("strategy", ""))
+        tree = cls(data["image"], (width, height), Aim.load(data["aim"]), data["strategy"])
         tree.nodes = [FocusNode.load(node) for node in data["nodes"]]
         tree.finds = [Find.load(row) for row in data["finds"]]
-        tree.done, tree.found_at, tree.looks = data["done"], data["found_at"], data["looks"]
+        tree.places, tree.memo = list(data["places"]), dict(data["memo"])
+        tree.done, tree.looks = data["done"], data["looks"]
         return tree
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from agentkit.content import Box
 
+from .aim import Aim
 from .geometry import split
 from .heat import Heat
 from .parts import Cue, Expert
@@ -33,7 +34,8 @@ class VStarConfig:
     on when nothing is left to visit. ``cue_threshold`` decays by ``cue_decay`` a level down to ``cue_floor``; heat
     above it guides the search, else the context does. ``size_scale`` and ``size_floor``: regions whose shorter
     side is at most max(ceil(min(width, height) / size_scale), size_floor) pixels are not cut any more.
-    ``hopeless``: regions where the thing is seen with less than this probability are not visited: the first number
+    ``context_levels``: the context is asked for in regions of so many upper levels (None: in all, as published); a
+    part of a region whose context is known is not asked again. ``hopeless``: regions where the thing is seen with less than this probability are not visited: the first number
     is for the smallest regions, the next for those one level above, and so on; other levels are all visited. Not
     published: it needs a cue that leaves probabilities. The first changes no outcome while it is not above
     ``confidence_low``, as a visit could find nothing better.
@@ -46,6 +48,7 @@ class VStarConfig:
     cue_floor: float = 3.0
     size_scale: int = 4
     size_floor: int = PUBLISHED_INPUT
+    context_levels: int | None = None
     hopeless: tuple[float, ...] = (0.3,)
 
     @classmethod
@@ -85,13 +88,13 @@ class VStar:
     def __init__(self, cue: Cue, expert: Expert, config: VStarConfig | None = None) -> None:
         self.cue, self.expert, self.config = cue, expert, config or VStarConfig()
 
-    def start(self, image: str, size: tuple[int, int], about: str) -> FocusTree:
+    def start(self, image: str, size: tuple[int, int], aim: Aim | str) -> FocusTree:
         """Return the tree of a search that has not begun."""
-        return FocusTree(image, size, about)
+        return FocusTree(image, size, aim, "vstar")
 
     async def step(self, tree: FocusTree) -> list[FocusNode]:
         """Visit the region with the highest priority; cut it in parts unless the thing was found."""
-        node = next_node(tree)
+        node = await self._next(tree)
         if node is None:
             self.finish(tree)
             return []
@@ -101,10 +104,13 @@ class VStar:
         if finds:
             node.find = finds[0]
             node.scores["confidence"] = finds[0].confidence
-        if sure:
+        if sure and tree.aim.every:
+            # Not published: to count, all regions are searched and every sure find is kept.
+            tree.collect(node, sure)
+        elif sure:
             # Several instances are returned by the first visit only, the one of the whole picture.
             tree.end(node, sure if node.parent is None else sure[:1])
-        elif min(node.box.width, node.box.height) > self.config.smallest(tree.size):
+        if not tree.done and min(node.box.width, node.box.height) > self.config.smallest(tree.size):
             await self._expand(tree, node)
         if not tree.done and next_node(tree) is None:
             self.finish(tree)
@@ -114,21 +120,47 @@ class VStar:
         """End the search with the best find so far, if it is at least ``confidence_low`` sure."""
         tree.settle(self.config.confidence_low)
 
+    async def _next(self, tree: FocusTree) -> FocusNode | None:
+        """Return the region to visit. Sisters that nothing tells apart are glanced at first, in one batch."""
+        while (node := next_node(tree)) is not None and "exists" not in node.scores:
+            rank = node.scores.get("priority", 0.0)
+            sisters = [
+                n
+                for n in tree.candidates()
+                if n.parent == node.parent and n.scores.get("priority", 0.0) == rank
+            ]
+            if len(sisters) == 1:
+                break
+            await self.cue.glance(sisters)
+            if "exists" not in node.scores:
+                break
+            for sister in sisters:
+                self._judge(tree, sister)
+        return node
+
+    def _judge(self, tree: FocusTree, node: FocusNode) -> None:
+        node.closed = node.scores.get("exists", 1.0) < self.config.least(node.box, tree.size)
+
     async def _expand(self, tree: FocusTree, node: FocusNode) -> None:
         parts = [tree.add(node, box) for box in split(node.box)]
         if not parts:
             return
-        node.heat = await self._heat(node, parts)
+        node.heat = await self._heat(tree, node, parts)
         for part in parts:
             part.scores["priority"] = priority(tree, part)
-            part.closed = part.scores.get("exists", 1.0) < self.config.least(part.box, tree.size)
+            self._judge(tree, part)
 
-    async def _heat(self, node: FocusNode, parts: list[FocusNode]) -> Heat:
+    async def _heat(self, tree: FocusTree, node: FocusNode, parts: list[FocusNode]) -> Heat:
         target = await self.cue.target(node, parts)
         if target.peak > self.config.threshold(node.depth):
             node.scores["cue"] = target.peak
             return target.normalised()
-        context = await self.cue.context(node)
+        known = next((n.heat for n in tree.ancestors(node) if n.heat and "context" in n.scores), None)
+        levels = self.config.context_levels
+        if known is None and (levels is None or node.depth < levels):
+            context = await self.cue.context(node)
+        else:
+            context = known or Heat()
         # A model that knows no likely place leaves its weak hints of the thing itself.
         return context if context.mass > 0 else target.normalised()
 
@@ -149,6 +181,20 @@ def next_node(tree: FocusTree) -> FocusNode | None:
     """Return the region to visit next: highest priority, then likelier to hold the thing, then older."""
     return max(
         tree.candidates(),
-        key=lambda n: (n.scores.get("priority", 0.0), n.scores.get("exists", 0.0), -n.id),
+        key=lambda n: (n.scores.get("priority", 0.0), chance(tree, n), -n.id),
         default=None,
+    )
+
+
+def chance(tree: FocusTree, node: FocusNode) -> float:
+    """Return how likely a region holds the thing: what a look at it said, else its share of what one above said.
+
+    A look that sees nothing in a large region proves little, so its share of the whole picture is the least.
+    """
+    if "exists" in node.scores or node.parent is None:
+        return node.scores.get("exists", 1.0)
+    above = tree[node.parent]
+    return max(
+        node.box.area / tree.root.box.area,
+        above.scores.get("exists", 0.0) * node.box.area / max(above.box.area, 1e-9),
     )

@@ -44,6 +44,9 @@ class Fixed:
         self.contexts.append(node.id)
         return self.likely
 
+    async def glance(self, nodes: Sequence[FocusNode]) -> None:
+        pass
+
     async def find(self, node: FocusNode) -> list[Find]:
         return self.finds.get(node.id, [])
 
@@ -105,7 +108,7 @@ async def test_several_instances_only_in_the_first_visit() -> None:
     strategy, tree = start(Fixed(finds={2: many}, odds=(0, 9, 0, 0)))
     assert await search(strategy, tree) == [0, 2]
     assert tree.finds == many[:1]
-    assert tree.found_at == 2
+    assert tree.places == [2]
 
 
 async def test_the_queue_is_global_and_the_best_doubtful_find_is_the_fallback() -> None:
@@ -114,14 +117,14 @@ async def test_the_queue_is_global_and_the_best_doubtful_find_is_the_fallback() 
     visited = await search(strategy, tree)
     assert visited == [0, 1, 2, 3, 4]
     assert tree.finds == finds[3]
-    assert tree.found_at == 3
+    assert tree.places == [3]
 
 
 async def test_below_the_low_confidence_nothing_is_found() -> None:
     strategy, tree = start(Fixed(finds={1: [Find(Box(1, 1, 9, 9), 0.29)]}), (400, 400))
     await search(strategy, tree)
     assert tree.finds == []
-    assert tree.found_at is None
+    assert tree.places == []
 
 
 async def test_no_result_at_all_is_not_a_crash() -> None:
