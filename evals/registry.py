@@ -11,6 +11,7 @@ EVALS: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:evaluate",
     "mini": "agentkit.evals.accuracy:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",
+    "pages": "agentkit.evals.pages:evaluate",
     "search": "agentkit.evals.search:evaluate",
 }
 BENCHES: dict[str, str] = {"attention": "agentkit.evals.attention.run:bench"}

@@ -1,10 +1,23 @@
 """Tools that look at pictures. Boxes are pixels (left, top, right, bottom) of the original, also for crops.
 
-Each is a tool (``Toolset([crop, zoom])``) and can be called as the function that it is.
+Each is a tool (``Toolset([crop, zoom])``) and can be called as the function that it is. ``PageReader`` is behind
+``ocr``: it reads large pictures region by region.
 """
 
-from .ocr import TextLine, ocr
+from .ocr import ocr
 from .overlay import overlay
+from .page import Page, PageReader, ReadingPlan, TextLine, read_page
 from .region import crop, tile, zoom
 
-__all__ = ["TextLine", "crop", "ocr", "overlay", "tile", "zoom"]
+__all__ = [
+    "Page",
+    "PageReader",
+    "ReadingPlan",
+    "TextLine",
+    "crop",
+    "ocr",
+    "overlay",
+    "read_page",
+    "tile",
+    "zoom",
+]
