@@ -44,6 +44,10 @@ class MissingExtra(UsageError):  # noqa: N818 - the name says what to do
         self.extra = extra
 
 
+class OtherVersion(UsageError):  # noqa: N818 - the name says what is wrong
+    """A memory, or a file of one, was written by another version or with another embedder; nothing was changed."""
+
+
 class UnsupportedCapability(UsageError):  # noqa: N818 - the name says what is wrong
     """A model was asked for something that it can't do; the message names models or settings that can."""
 

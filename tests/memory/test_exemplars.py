@@ -11,8 +11,7 @@ from agentkit.contracts.result import Result, Status
 from agentkit.contracts.run import RunInfo
 from agentkit.errors import RunError, UsageError
 from agentkit.evals.miniwob.tasks import UNDEMONSTRATED
-from agentkit.memory import Exemplar, ExemplarMemory, Step, remember_run, shipped
-from agentkit.memory.exemplar import Match
+from agentkit.memory import Exemplar, ExemplarMemory, Match, Step, remember_run, shipped
 from agentkit.memory.exemplars import default_folder, vote
 from agentkit.models.embed import load_embedder
 from agentkit.runs.folder import EVENTS, RunFolder
@@ -48,14 +47,14 @@ def test_the_same_content_is_kept_once_whenever_it_happened(memory: ExemplarMemo
 
 def test_retrieval_gives_the_nearest_first_with_similarity(memory: ExemplarMemory) -> None:
     found = memory.retrieve("Book the cheapest flight to Lima", FLIGHTS[0].steps[0].observation, k=4)
-    assert found[0].exemplar == FLIGHTS[2]
+    assert found[0].entry == FLIGHTS[2]
     assert found[0].similarity == pytest.approx(1.0, abs=1e-3)
     assert [m.similarity for m in found] == sorted((m.similarity for m in found), reverse=True)
 
 
 def test_recall_votes_and_gives_the_whole_family(memory: ExemplarMemory) -> None:
     found = memory.recall("Please log in as zoe with the password 77x", k=3)
-    assert {m.exemplar.family for m in found} == {"login"}
+    assert {m.entry.family for m in found} == {"login"}
     assert len(found) == 3
     assert len(memory.recall("Log in as zoe", most=2)) == 2
 
@@ -68,8 +67,8 @@ def test_a_tie_goes_to_the_family_of_the_nearest() -> None:
 
 def test_failures_are_not_retrieved_unless_asked_for(memory: ExemplarMemory) -> None:
     memory.add(exemplar("Book a flight to Rome", "flights", outcome="failed"))
-    assert all(m.exemplar.outcome == "done" for m in memory.retrieve("Book a flight to Rome", k=20))
-    assert memory.retrieve("Book a flight to Rome", k=1, outcome=None)[0].exemplar.outcome == "failed"
+    assert all(m.entry.outcome == "done" for m in memory.retrieve("Book a flight to Rome", k=20))
+    assert memory.retrieve("Book a flight to Rome", k=1, outcome=None)[0].entry.outcome == "failed"
 
 
 def test_an_empty_memory_recalls_nothing() -> None:
@@ -161,7 +160,7 @@ def test_a_finished_run_is_remembered_with_its_source(tmp_path) -> None:
     assert memory.entries() == [kept]
     assert (kept.task, kept.run, kept.family, kept.trust) == ("Press OK", "r1", "ok", "untrusted")
     assert folder.lines(EVENTS)[-1]["kind"] == "remembered"
-    assert memory.retrieve("Press OK")[0].exemplar.id == folder.lines(EVENTS)[-1]["id"]
+    assert memory.retrieve("Press OK")[0].entry.id == folder.lines(EVENTS)[-1]["id"]
 
 
 @pytest.mark.parametrize(
