@@ -6,10 +6,11 @@ Each is a tool (``Toolset([crop, zoom])``) and can be called as the function tha
 
 from .ocr import ocr
 from .overlay import overlay
-from .page import Page, PageReader, ReadingPlan, TextLine, read_page
+from .page import Notes, Page, PageReader, ReadingPlan, TextLine, read_page
 from .region import crop, tile, zoom
 
 __all__ = [
+    "Notes",
     "Page",
     "PageReader",
     "ReadingPlan",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,16 @@ class Page:
         return "\n".join(line.text for line in self.lines)
 
 
+@dataclass
+class Notes:
+    """What is known of a picture's text under one plan: places and texts by tile, never pixels."""
+
+    spots: dict[int, list[Spot]] = field(default_factory=dict)
+    blank: set[int] = field(default_factory=set)
+    texts: dict[Spot, tuple[str, float]] = field(default_factory=dict)
+    looks: int = 0
+
+
 def read_page(image: Image, plan: ReadingPlan | None = None) -> Page:
     """Return the text of a picture or crop. Raises ``MissingExtra`` without rapidocr."""
     return PageReader(image, plan).read()
@@ -96,17 +106,18 @@ def read_page(image: Image, plan: ReadingPlan | None = None) -> Page:
 class PageReader:
     """Reads a picture (or crop), region by region; what was looked at once is not looked at again.
 
-    It keeps places and texts, never pixels, so its memory does not grow with the regions. Boxes are in pixels of the
-    original. Not for several threads at once.
+    ``notes`` of an earlier reader of the same picture with the same plan are gone on with. ``looks`` counts the tiles
+    that were looked at. Boxes are in pixels of the original. Not for several threads at once.
     """
 
-    def __init__(self, image: Image, plan: ReadingPlan | None = None) -> None:
+    def __init__(self, image: Image, plan: ReadingPlan | None = None, notes: Notes | None = None) -> None:
         self.image, self.plan = image, plan or ReadingPlan()
+        self.notes = notes if notes is not None else Notes()
         self.tiles = tile_boxes(image.box, self.plan.side, self.plan.overlap)
-        self._spots: dict[int, list[Spot]] = {}
-        self._blank: set[int] = set()
-        self._texts: dict[Spot, tuple[str, float]] = {}
-        self.looks = 0
+
+    @property
+    def looks(self) -> int:
+        return self.notes.looks
 
     def read(self, box: Box | None = None) -> Page:
         """Return the text of a region, of the whole picture without one."""
@@ -126,22 +137,22 @@ class PageReader:
     def _steps(self, region: Box) -> Iterator[Callable[[], None]]:
         if min(self.image.size) < LEGIBLE or region.area <= 0:
             return
-        if len(self.tiles) > 1 and GLANCE not in self._spots:
+        if len(self.tiles) > 1 and GLANCE not in self.notes.spots:
             yield self._glance
         for index in self._chosen(region):
             yield partial(self._look, index)
         for spot in self._lines(region):
-            if spot not in self._texts:
+            if spot not in self.notes.texts:
                 yield partial(self._read, spot)
 
     def _chosen(self, region: Box) -> list[int]:
         """Return the tiles to look at, the busiest first when the plan does not allow all."""
-        ink = {i: _ink(self._pixels(self.tiles[i])) for i in self._within(region) if i not in self._spots}
+        ink = {i: _ink(self._pixels(self.tiles[i])) for i in self._within(region) if i not in self.notes.spots}
         for index in [i for i, strokes in ink.items() if strokes < BUSY]:
-            self._blank.add(index)
-            self._spots[index] = []
+            self.notes.blank.add(index)
+            self.notes.spots[index] = []
             del ink[index]
-        if self.plan.tiles is None or len(ink) <= (allowed := max(self.plan.tiles - self.looks, 0)):
+        if self.plan.tiles is None or len(ink) <= (allowed := max(self.plan.tiles - self.notes.looks, 0)):
             return list(ink)
         return sorted(ink, key=lambda i: -ink[i])[:allowed]
 
@@ -151,8 +162,8 @@ class PageReader:
     def _look(self, index: int) -> None:
         tile = self.tiles[index]
         quads = detect(self._pixels(tile))
-        self._spots[index] = self._spots_of(quads, index, tile, 1.0, 1.0)
-        self.looks += 1
+        self.notes.spots[index] = self._spots_of(quads, index, tile, 1.0, 1.0)
+        self.notes.looks += 1
 
     def _glance(self) -> None:
         """Look at the whole picture, shrunk to half its size at least."""
@@ -162,9 +173,12 @@ class PageReader:
         scale = min(self.plan.glance / max(whole.width, whole.height), 0.5)
         size = (max(round(whole.width * scale), 1), max(round(whole.height * scale), 1))
         shrunk = self.image.origin.pixels.resize(
-            size, Pillow.Resampling.BICUBIC, box=(whole.left, whole.top, whole.right, whole.bottom), reducing_gap=2.0
+            size,
+            Pillow.Resampling.BICUBIC,
+            box=(whole.left, whole.top, whole.right, whole.bottom),
+            reducing_gap=2.0,
         )
-        self._spots[GLANCE] = self._spots_of(
+        self.notes.spots[GLANCE] = self._spots_of(
             detect(shrunk), GLANCE, whole, whole.width / size[0], whole.height / size[1]
         )
 
@@ -174,23 +188,23 @@ class PageReader:
         return [spot for spot in spots if spot is not None]
 
     def _lines(self, region: Box) -> list[Spot]:
-        seen = join([spot for index, spots in self._spots.items() if index != GLANCE for spot in spots])
-        lines = settle(seen, self._spots.get(GLANCE, ()), self.plan.large)
+        seen = join([spot for index, spots in self.notes.spots.items() if index != GLANCE for spot in spots])
+        lines = settle(seen, self.notes.spots.get(GLANCE, ()), self.plan.large)
         return [spot for spot in lines if spot.box.intersection(region) > 0.5 * spot.box.area]
 
     def _page(self, region: Box) -> Page:
         within = self._within(region) if min(self.image.size) >= LEGIBLE else []
         lines = []
         for spot in self._lines(region):
-            text, confidence = self._texts.get(spot, ("", 0.0))
+            text, confidence = self.notes.texts.get(spot, ("", 0.0))
             if confidence >= self.plan.least and any(letter.isalnum() for letter in text):
                 lines.append(TextLine(text, spot.box, confidence))
         order = in_order([line.box for line in lines])
         return Page(
             tuple(lines[i] for i in order),
             len(within),
-            len(self._blank.intersection(within)),
-            sum(index not in self._spots for index in within),
+            len(self.notes.blank.intersection(within)),
+            sum(index not in self.notes.spots for index in within),
         )
 
     def _read(self, spot: Spot) -> None:
@@ -198,7 +212,7 @@ class PageReader:
         said = [(text, confidence) for text, confidence in pieces if text]
         length = sum(len(text) for text, _ in said)
         sure = sum(len(text) * confidence for text, confidence in said) / length if length else 0.0
-        self._texts[spot] = (" ".join(text for text, _ in said), sure)
+        self.notes.texts[spot] = (" ".join(text for text, _ in said), sure)
 
     def _line_pixels(self, spot: Spot) -> PILImage:
         """Return a line as it is read, from left to right."""

@@ -1,12 +1,12 @@
-"""Experts: where exactly a thing is inside a region."""
+"""The expert of any model that sees: it looks twice."""
 
 from __future__ import annotations
 
 from agentkit.content import Box
 
-from .eyes import Eyes, sigmoid
-from .geometry import close_up
-from .tree import Find, FocusNode
+from ..eyes import Eyes, sigmoid
+from ..geometry import close_up
+from ..tree import Find, FocusNode
 
 # The second look shows three times the box: room for a box that is a little off. The box is then read once more
 # from a closer view, where a quantised coordinate is finer.
