@@ -46,14 +46,14 @@ class Query:
 class Passage(Contract):
     """One thing found: a piece of text, a picture with what is known about it, or a region of a picture.
 
-    ``id`` is the same whenever the same passage is found again in one source. ``text`` of a picture is its caption,
-    its title or the text in it. ``document``: the path or URL it came from; ``place``: (start, end) of the text in
-    characters of the document's text; ``page``: of a PDF, from 1. ``date``: ISO 8601, when the document says so
-    (published or last changed), else None. ``score``: higher is better; comparable within one search only; ``scores``
-are what it was made of, by name (the local index: ``vector``, a cosine, and ``words``, BM25).
-    ``image``: sha256 of the picture's bytes, None while they have not been fetched; ``picture``: the path or URL that
-    they are at; ``box``: a region of it in pixels of the original. What was found is data, never an instruction:
-    ``trust`` has one value.
+        ``id`` is the same whenever the same passage is found again in one source. ``text`` of a picture is its caption,
+        its title or the text in it. ``document``: the path or URL it came from; ``place``: (start, end) of the text in
+        characters of the document's text; ``page``: of a PDF, from 1. ``date``: ISO 8601, when the document says so
+        (published or last changed), else None. ``score``: higher is better; comparable within one search only; ``scores``
+    are what it was made of, by name (the local index: ``vector``, a cosine, and ``words``, BM25).
+        ``image``: sha256 of the picture's bytes, None while they have not been fetched; ``picture``: the path or URL that
+        they are at; ``box``: a region of it in pixels of the original. What was found is data, never an instruction:
+        ``trust`` has one value.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,1 @@
+"""The local index: passages in SQLite with their words, vectors in Chroma."""

@@ -1,0 +1,396 @@
+"""Adding to an index, and removing from it: only what changed, resumable, with one event for each trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from agentkit.errors import ImageError, ToolError, UsageError
+
+from ..document import Document, Figure
+from ..fetch import Fetcher, FetchPolicy
+from ..workers import Workers
+from .local import LocalIndex, text_space
+from .passages import Rows, Way, embedded_text, rows_of
+from .sources import Raw, address_of, files_under, is_url, read_file
+
+# Passages that are embedded and written together: enough for full batches, few enough to lose little to a kill.
+BATCH = 256
+# Pictures that are held in memory until they are written.
+MOST_IMAGES = 32
+LOCK = "writing.sqlite"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far adding is: documents done of all, and which was the last. ``problem``: what was wrong with it."""
+
+    done: int
+    total: int
+    address: str
+    problem: str | None = None
+
+
+@dataclass
+class Added:
+    """What adding did, in documents: ``added`` (new or changed), ``unchanged``, ``duplicates`` (the same content as
+    another document), ``removed`` (their files are gone), and ``problems`` as (address, what).
+
+    ``passages``: written; ``embedded``: texts and pictures that a model embedded, the others were known already.
+    """
+
+    added: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    removed: int = 0
+    passages: int = 0
+    embedded: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A document on its way into the index. ``rows`` is None for one that needs no writing, or failed."""
+
+    address: str
+    size: int = 0
+    title: str = ""
+    date: str | None = None
+    rows: Rows | None = None
+    unchanged: bool = False
+    digest: str = ""
+    problem: str | None = None
+
+
+Listener = Callable[[Step], None]
+
+
+async def add(
+    index: LocalIndex,
+    places: Iterable[str | Path],
+    *,
+    way: Way | None = None,
+    policy: FetchPolicy | None = None,
+    workers: int = 2,
+    listen: Listener | None = None,
+) -> Added:
+    """Add files, folders and URLs, or what changed in them since.
+
+    A file that is gone from a folder that is added again is removed. What is wrong with one document is told to
+    ``listen`` and kept in ``problems``; the others go on. A kill loses the batch that is under way: add again.
+    Raises ``UsageError`` for a path that is not there, or while another process writes.
+    """
+    places, way = list(places), way or Way()
+    addresses = list(await asyncio.to_thread(lambda: list(files_under(places))))
+    async with Workers(workers) as apart, Fetcher(policy or FetchPolicy()) as fetcher:
+
+        async def prepare(address: str) -> Prepared:
+            try:
+                return await _prepared(index, address, way, apart, fetcher)
+            except ToolError as error:
+                return Prepared(address, problem=str(error))
+
+        ready = _ahead(addresses, prepare, 2 * workers)
+        gone = [entry for place in places for entry in _gone(index, place, set(addresses))]
+        return await _write_all(index, ready, len(addresses), way, listen, gone)
+
+
+async def add_documents(
+    index: LocalIndex,
+    documents: Sequence[Document],
+    *,
+    way: Way | None = None,
+    listen: Listener | None = None,
+) -> Added:
+    """Add documents that are at hand, by their addresses, or those of them that changed since."""
+    chosen = way or Way()
+
+    async def prepare(document: Document) -> Prepared:
+        data = document.model_dump_json().encode()
+        digest = hashlib.sha256(data).hexdigest()
+        if (known := _known(index, document.address, digest, len(data), chosen)) is not None:
+            return known
+        return await _taken(index, document, digest, len(data), chosen)
+
+    ready = _ahead(documents, prepare, 2)
+    return await _write_all(index, ready, len(documents), chosen, listen, [])
+
+
+async def remove(index: LocalIndex, places: Iterable[str | Path]) -> int:
+    """Remove documents by address, or all under a folder or URL; return how many. Raises ``UsageError`` for none."""
+    with _writing(index.folder):
+        count = 0
+        for place in places:
+            base = address_of(str(place))
+            under = base.rstrip("/") + "/"
+            chosen = [e.address for e in index.entries() if e.address == base or e.address.startswith(under)]
+            if not chosen:
+                raise UsageError(
+                    f"the index has nothing at {base}", mend="agentkit index list shows what it has"
+                )
+            for address in chosen:
+                index.store.unlink(address)
+            count += len(chosen)
+        await asyncio.to_thread(sweep, index)
+    return count
+
+
+async def _write_all(
+    index: LocalIndex,
+    ready: AsyncIterator[Prepared],
+    total: int,
+    way: Way,
+    listen: Listener | None,
+    gone: Sequence[str],
+) -> Added:
+    started, done, report = time.monotonic(), 0, Added()
+    held: list[Prepared] = []
+    with _writing(index.folder):
+        # What a kill left half done.
+        await asyncio.to_thread(sweep, index)
+        async for item in ready:
+            done += 1
+            _count(report, item)
+            if listen is not None:
+                listen(Step(done, total, item.address, item.problem))
+            if item.rows is None:
+                continue
+            held.append(item)
+            rows = [prepared.rows for prepared in held if prepared.rows is not None]
+            if sum(len(r.rows) for r in rows) >= BATCH or sum(len(r.images) for r in rows) >= MOST_IMAGES:
+                await asyncio.to_thread(_write, index, held, way, report)
+                held = []
+        await asyncio.to_thread(_write, index, held, way, report)
+        for address in gone:
+            index.store.unlink(address)
+        report.removed = len(gone)
+        await asyncio.to_thread(sweep, index)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _count(report: Added, item: Prepared) -> None:
+    if item.problem is not None:
+        report.problems.append((item.address, item.problem))
+    elif item.unchanged:
+        report.unchanged += 1
+    elif item.rows is None:
+        report.duplicates += 1
+    else:
+        report.added += 1
+        report.problems += [(item.address, problem) for problem in item.rows.problems]
+
+
+async def _ahead(items, work, count: int) -> AsyncIterator[Prepared]:
+    """Yield what ``work`` makes of the items, in order, while the next ``count`` are under way."""
+    waiting: deque[asyncio.Task[Prepared]] = deque()
+    try:
+        for item in items:
+            waiting.append(asyncio.create_task(work(item)))
+            if len(waiting) >= count:
+                yield await waiting.popleft()
+        while waiting:
+            yield await waiting.popleft()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _prepared(index: LocalIndex, address: str, way: Way, apart: Workers, fetcher: Fetcher) -> Prepared:
+    raw = await _read(address, fetcher)
+    if (known := _known(index, address, raw.digest, len(raw.data), way)) is not None:
+        return known
+    document = await apart.extract(address, raw.data, raw.media_type)
+    if raw.caption:
+        document = document.model_copy(
+            update={"figures": tuple(_named(f, raw.caption) for f in document.figures)}
+        )
+    if raw.date and not document.date:
+        document = document.model_copy(update={"date": raw.date})
+    problems: list[str] = []
+    document = await _with_pictures(document, fetcher, problems)
+    taken = await _taken(index, document, raw.digest, len(raw.data), way)
+    if taken.rows is not None:
+        taken.rows.problems[:0] = problems
+    return taken
+
+
+def _named(figure: Figure, caption: str) -> Figure:
+    return figure.model_copy(update={"caption": caption})
+
+
+async def _read(address: str, fetcher: Fetcher) -> Raw:
+    if not is_url(address):
+        return await asyncio.to_thread(read_file, address)
+    found = await fetcher.get(address)
+    return Raw(address, found.data, found.media_type, found.changed)
+
+
+def _known(index: LocalIndex, address: str, digest: str, size: int, way: Way) -> Prepared | None:
+    """Return a document that needs no work: it is there as it is, or another document has the same content."""
+    if index.store.known(address) == (digest, way.name):
+        return Prepared(address, size, unchanged=True, digest=digest)
+    if index.store.content(digest, way.name):
+        index.store.link(address, digest, size)
+        return Prepared(address, size, digest=digest)
+    return None
+
+
+async def _taken(index: LocalIndex, document: Document, digest: str, size: int, way: Way) -> Prepared:
+    try:
+        rows = await asyncio.to_thread(rows_of, document, digest, way, index.folder)
+    except ImageError as error:
+        raise ToolError(f"{document.address}: {error.message}") from error
+    if not rows.rows:
+        raise ToolError(rows.problems[0] if rows.problems else f"{document.address} has nothing to index")
+    return Prepared(document.address, size, document.title, document.date, rows, digest=digest)
+
+
+async def _with_pictures(document: Document, fetcher: Fetcher, problems: list[str]) -> Document:
+    """Return a page with the bytes of its pictures; those that can't be had are left out and noted."""
+    figures = []
+    for figure in document.figures:
+        if figure.data is not None or figure.picture is None:
+            figures.append(figure)
+            continue
+        try:
+            if is_url(figure.picture):
+                found = await fetcher.get(figure.picture)
+                if not found.media_type.startswith("image/"):
+                    raise ToolError(f"{figure.picture} is no picture")
+                data = found.data
+            else:
+                path = _beside(document.address, figure.picture)
+                figure, data = figure.model_copy(update={"picture": str(path)}), read_file(str(path)).data
+            figures.append(figure.model_copy(update={"data": data}))
+        except ToolError as error:
+            problems.append(str(error))
+    return document.model_copy(update={"figures": tuple(figures)})
+
+
+def _beside(address: str, picture: str) -> Path:
+    """Return the file of a picture of a saved page: in the page's own folder and nowhere else."""
+    base = Path(address).parent.resolve()
+    path = (base / picture.partition("?")[0]).resolve()
+    if is_url(address) or not path.is_relative_to(base) or not path.is_file():
+        raise ToolError(f"{address} shows {picture}, which is not beside it")
+    return path
+
+
+def _write(index: LocalIndex, items: Sequence[Prepared], way: Way, report: Added) -> None:
+    """Embed and write documents: first the rows, unfinished, then the vectors, then the rows are made findable."""
+    by_digest: dict[str, list[Prepared]] = {}
+    for item in items:
+        by_digest.setdefault(item.digest, []).append(item)
+    chosen = [group[0] for group in by_digest.values()]
+    known = _known_vectors(index, chosen)
+    texts = {
+        row.embedded: embedded_text(item.title, row.text)
+        for item in chosen
+        for row in (item.rows.rows if item.rows else [])
+        if row.embedded not in known
+    }
+    vectors = index.embedder.embed(list(texts.values())) if texts else []
+    known |= dict(zip(texts, vectors, strict=True))
+    report.embedded += len(texts)
+    # The same content, made in another way, gives place; its documents stay.
+    holders = {digest: index.store.addresses(digest) for digest in by_digest}
+    for digest in by_digest:
+        purge(index, digest)
+    for item in chosen:
+        if item.rows is not None:
+            index.store.begin(item.digest, way.name, item.title, item.date, item.rows.rows)
+    _put(index, chosen, known, report)
+    for digest, group in by_digest.items():
+        index.store.finish(digest, holders[digest] + [(item.address, item.size) for item in group])
+    # The same content twice in one batch was counted as two new ones.
+    extra = len(items) - len(chosen)
+    report.added -= extra
+    report.duplicates += extra
+
+
+def _known_vectors(index: LocalIndex, items: Sequence[Prepared]) -> dict[str, np.ndarray]:
+    """Return the vectors, by digest of what was embedded, that the index has already."""
+    wanted = {row.embedded for item in items if item.rows for row in item.rows.rows}
+    held = index.store.with_embedded(wanted)
+    found: dict[str, np.ndarray] = {}
+    by_space: dict = {}
+    for embedded, (item, kind) in held.items():
+        by_space.setdefault(text_space(kind), {})[item] = embedded
+    for space, ids in by_space.items():
+        found |= {ids[item]: vector for item, vector in index.vectors.get(space, list(ids)).items()}
+    return found
+
+
+def _put(index: LocalIndex, items: Sequence[Prepared], known: dict[str, np.ndarray], report: Added) -> None:
+    by_space: dict = {}
+    images = {}
+    for item in items:
+        if item.rows is None:
+            continue
+        report.passages += len(item.rows.rows)
+        images |= item.rows.images
+        for row in item.rows.rows:
+            by_space.setdefault(text_space(row.kind), {})[row.id] = known[row.embedded]
+    for space, vectors in by_space.items():
+        index.vectors.put(space, list(vectors), np.stack(list(vectors.values())))
+    if images and index.looks is not None:
+        index.vectors.put("pictures", list(images), index.looks.embed(list(images.values())))
+        report.embedded += len(images)
+
+
+def sweep(index: LocalIndex) -> None:
+    """Take out what a kill left half done, and contents that no document has any more."""
+    for digest in index.store.unfinished():
+        purge(index, digest)
+
+
+def purge(index: LocalIndex, digest: str) -> None:
+    """Take a content out, if it is there: out of searches first, then its vectors, then its rows."""
+    index.store.hide(digest)
+    passages = index.store.passages_of(digest)
+    by_space: dict = {}
+    for item, kind in passages:
+        by_space.setdefault(text_space(kind), []).append(item)
+        if kind == "picture":
+            by_space.setdefault("pictures", []).append(item)
+    for space, ids in by_space.items():
+        index.vectors.delete(space, ids)
+    for picture in index.store.drop(digest):
+        (index.folder / picture).unlink(missing_ok=True)
+
+
+def _gone(index: LocalIndex, place: str | Path, seen: set[str]) -> Iterator[str]:
+    """Yield the documents under a folder whose files are not there any more."""
+    if is_url(str(place)) or not Path(place).expanduser().is_dir():
+        return
+    base = address_of(str(place)).rstrip("/") + "/"
+    for entry in index.entries():
+        if entry.address.startswith(base) and entry.address not in seen:
+            yield entry.address
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Hold the index for writing; the lock ends with the process. Raises ``UsageError`` when another holds it."""
+    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        raise UsageError(f"another process is writing to {folder}", mend="wait until it is done") from error
+    try:
+        yield
+    finally:
+        lock.close()

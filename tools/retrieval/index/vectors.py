@@ -1,0 +1,106 @@
+"""The index's vectors: Chroma in the index's folder, or on a Chroma server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from agentkit.errors import MissingExtra, ToolError, UsageError
+
+if TYPE_CHECKING:
+    from chromadb import Collection
+
+# texts: of passages; captions: of what is said of pictures, or stands in them; pictures: of their pixels.
+Space: TypeAlias = Literal["texts", "captions", "pictures"]
+SPACES: tuple[Space, ...] = ("texts", "captions", "pictures")
+# The space that the text of a passage is in, by its kind.
+TEXT_SPACE: dict[str, Space] = {"text": "texts", "picture": "captions", "ocr": "captions"}
+FOLDER = "chroma"
+# Chroma's default settings lose recall as a collection grows (0.30 at 100,000 vectors, measured); these hold it.
+HNSW = {"space": "cosine", "ef_search": 500, "ef_construction": 200, "max_neighbors": 32}
+# What Chroma takes in one call.
+MOST = 2000
+
+
+class Vectors:
+    """Three spaces of vectors, by passage id. Similarities are cosines.
+
+    Raises ``MissingExtra`` without chromadb, ``UsageError`` when the store can't be opened, and ``ToolError`` when a
+    server stops answering.
+    """
+
+    def __init__(self, place: Path | str, name: str) -> None:
+        try:
+            import chromadb
+            from chromadb.config import Settings
+            from chromadb.errors import ChromaError
+        except ImportError as error:
+            raise MissingExtra("chromadb", "retrieval") from error
+        settings = Settings(anonymized_telemetry=False, allow_reset=False)
+        self.place = place
+        self._failures = (ChromaError, OSError, ValueError, RuntimeError)
+        try:
+            if isinstance(place, Path):
+                client = chromadb.PersistentClient(place / FOLDER, settings)
+            else:
+                url = urlsplit(place)
+                secure = url.scheme == "https"
+                client = chromadb.HttpClient(
+                    url.hostname or "", url.port or (443 if secure else 8000), secure, settings=settings
+                )
+            self._spaces: dict[Space, Collection] = {
+                space: client.get_or_create_collection(
+                    f"{name}-{space}",
+                    embedding_function=None,
+                    configuration={"hnsw": HNSW},  # type: ignore[arg-type]
+                )
+                for space in SPACES
+            }
+        except self._failures as error:
+            raise UsageError(f"the vectors in {place} can't be opened: {error}") from error
+
+    def put(self, space: Space, ids: Sequence[str], vectors: np.ndarray) -> None:
+        """Add vectors, or replace those of ids that are there."""
+        for start in range(0, len(ids), MOST):
+            part = slice(start, start + MOST)
+            self._ask(space, "upsert", ids=list(ids[part]), embeddings=vectors[part])
+
+    def delete(self, space: Space, ids: Sequence[str]) -> None:
+        """Delete vectors; ids that are not there do not matter."""
+        for start in range(0, len(ids), MOST):
+            self._ask(space, "delete", ids=list(ids[start : start + MOST]))
+
+    def get(self, space: Space, ids: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the vectors of those ids that are there."""
+        found: dict[str, np.ndarray] = {}
+        for start in range(0, len(ids), MOST):
+            part = self._ask(space, "get", ids=list(ids[start : start + MOST]), include=["embeddings"])
+            found |= dict(zip(part["ids"], np.asarray(part["embeddings"], np.float32), strict=True))
+        return found
+
+    def nearest(self, space: Space, vector: np.ndarray, n: int) -> list[tuple[str, float]]:
+        """Return (id, cosine) of the ``n`` nearest, best first."""
+        if not self.count(space):
+            return []
+        found = self._ask(
+            space,
+            "query",
+            query_embeddings=vector[None].astype(np.float32),
+            n_results=n,
+            include=["distances"],
+        )
+        pairs = zip(found["ids"][0], found["distances"][0], strict=True)
+        return [(item, 1.0 - distance) for item, distance in pairs]
+
+    def count(self, space: Space) -> int:
+        return self._ask(space, "count")
+
+    def _ask(self, space: Space, call: str, **given: Any) -> Any:
+        try:
+            return getattr(self._spaces[space], call)(**given)
+        except self._failures as error:
+            raise ToolError(f"the vectors in {self.place} can't be used: {error}") from error

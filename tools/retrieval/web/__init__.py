@@ -1,0 +1,1 @@
+"""Searches of the web: each service a small file, one interface."""
