@@ -204,6 +204,26 @@ class Recalled(EventBase):
     items: list[dict[str, Any]] = Field(default_factory=list)
 
 
+class Retrieved(EventBase):
+    """What came of one step of research: the sub-question, the search, what was read in what it found.
+
+    ``passages``: as ``agentkit.tools.retrieval.Passage`` dumps them, best first; ``answer`` is None when they do not
+    say; ``confidence`` is the reader's, 0 to 1; ``searched`` is False for what was known without a new search.
+    """
+
+    kind: Literal["retrieved"] = "retrieved"
+    action: str = "text"
+    ask: str = ""
+    query: str = ""
+    searched: bool = True
+    answer: str | None = None
+    quote: str = ""
+    confidence: float = 0.0
+    as_of: str | None = None
+    passages: list[dict[str, Any]] = Field(default_factory=list)
+    errors: list[str] = Field(default_factory=list)
+
+
 class BudgetSpent(EventBase):
     kind: Literal["budget_spent"] = "budget_spent"
     limit: str
@@ -249,6 +269,7 @@ Event = Annotated[
     | Said
     | Remembered
     | Recalled
+    | Retrieved
     | BudgetSpent
     | Decided
     | Note,
