@@ -21,7 +21,7 @@ from ..content.box import box_text
 from ..contracts.event import EVENT, EventBase
 from ..errors import RunError
 from .folder import EVENTS, REPORT, RunFolder
-from .report_pictures import Pictures
+from .report_pictures import Pictures, shape
 from .report_view import View, edit_words, ranking
 
 # Longer texts are cut; the whole of them is in the run folder.
@@ -51,7 +51,7 @@ def render_report(folder: RunFolder, inner: list[tuple[RunFolder, str]] | None =
     """Return the report of a run as HTML; ``inner`` are the runs inside it with the addresses of their reports."""
     view = View(folder.info, events_of(folder))
     pictures = Pictures(folder)
-    script = _asset("report.js")
+    script = _asset("report.js") + _asset("report_search.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page = _environment(pictures).get_template("report.html.j2")
     return page.render(
@@ -59,7 +59,7 @@ def render_report(folder: RunFolder, inner: list[tuple[RunFolder, str]] | None =
         info=folder.info,
         pictures=pictures,
         inner=inner or [],
-        style=Markup(_asset("report.css")),
+        style=Markup(_asset("report.css") + _asset("report_search.css")),
         script=Markup(script),
         script_hash=digest,
     )
@@ -103,7 +103,12 @@ def _environment(pictures: Pictures) -> Environment:
         "edit_words": edit_words,
         "short": lambda digest: (digest or "")[:12],
     }
-    environment.globals |= {"picture": pictures.view, "pictures": pictures, "ranking": ranking}
+    environment.globals |= {
+        "picture": pictures.view,
+        "pictures": pictures,
+        "ranking": ranking,
+        "shape": shape,
+    }
     return environment
 
 

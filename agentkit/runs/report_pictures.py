@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -21,6 +22,8 @@ REGION_SIDE = 384
 QUALITY = 80
 # All regions of a report together; beyond that, the shrunk whole picture serves.
 REGION_BYTES = 8_000_000
+# The widest and the tallest shape (width by height) that is drawn as it is; others are stretched.
+WIDEST, TALLEST = 8.0, 0.25
 
 
 @dataclass
@@ -52,10 +55,11 @@ class Pictures:
         box: tuple[float, float, float, float] | None = None,
         *,
         mark: tuple[float, float, float, float] | None = None,
+        path: Sequence[tuple[float, float, float, float]] = (),
         label: str = "picture",
         style: str = "",
     ) -> Markup:
-        """Return a picture, or its region ``box``, as SVG; ``mark`` is outlined in it."""
+        """Return a picture, or its region ``box``, as SVG; ``mark`` is outlined in it, ``path`` more thinly."""
         drawing = self.drawing(digest)
         if drawing is None:
             return Markup('<span class="gone">picture {} is not in the run folder</span>').format(
@@ -64,11 +68,15 @@ class Pictures:
         area = Box(0, 0, *drawing.size) if box is None else Box(*box).at_least(1, 1)
         if box is not None:
             self._sharpen(drawing, area)
-        outline = _outline(mark) if mark is not None else Markup()
+        outline = Markup().join(_outline(place, "way") for place in path)
+        if mark is not None:
+            outline += _outline(mark, "mark")
+        ratio, stretched = shape(area.width, area.height)
+        fit = Markup(' preserveAspectRatio="none"') if stretched else ""
         return Markup(
-            '<svg class="picture {}" viewBox="{} {} {} {}" style="aspect-ratio:{}/{}" role="img" aria-label="{}" '
+            '<svg class="picture {}" viewBox="{} {} {} {}"{} style="aspect-ratio:{}" role="img" aria-label="{}" '
             'tabindex="0"><use href="#{}"/>{}</svg>'
-        ).format(style, *_flat(area), *_flat(area)[2:], label, drawing.key, outline)
+        ).format(style, *_flat(area), fit, f"{ratio:.4g}", label, drawing.key, outline)
 
     def drawing(self, digest: str | None) -> Drawing | None:
         """Return the drawing of a picture, None when it is gone or can't be read."""
@@ -121,6 +129,16 @@ class Pictures:
         drawing.parts.append(_image_tag(Box(*map(float, place)), data))
 
 
+def shape(width: float, height: float) -> tuple[float, bool]:
+    """Return the width of a picture on the page for a height of 1, and whether that is not its own.
+
+    A picture that is far longer than wide, or wider than long, is stretched: nobody sees a line of pixels.
+    """
+    own = max(width, 1e-6) / max(height, 1e-6)
+    ratio = min(max(own, TALLEST), WIDEST)
+    return ratio, ratio != own
+
+
 def _encode(image: Image, side: int) -> tuple[bytes, float]:
     """Return a picture as WebP, its longer side at most ``side``, and by how much it was shrunk."""
     pixels = image.pixels
@@ -142,8 +160,10 @@ def _image_tag(box: Box, data: bytes) -> Markup:
     ).format(left, top, width, height, encoded)
 
 
-def _outline(mark: tuple[float, float, float, float]) -> Markup:
-    return Markup('<rect class="mark" x="{}" y="{}" width="{}" height="{}"/>').format(*_flat(Box(*mark)))
+def _outline(place: tuple[float, float, float, float], style: str) -> Markup:
+    return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
+        style, *_flat(Box(*place))
+    )
 
 
 def _flat(box: Box) -> tuple[str, str, str, str]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..content.box import box_text
 from ..contracts import event as ev
 from ..contracts.result import Evidence, Question, Result, Usage
 from ..contracts.run import RunInfo
+from .report_search import Search, searches
 
 Box = tuple[float, float, float, float]
 MAX_CHIPS = 4
@@ -63,50 +63,6 @@ class Span:
 
 
 @dataclass
-class Visit:
-    """A visited node of a search. ``order`` counts from 1."""
-
-    order: int
-    node: int
-    above: int | None
-    depth: int
-    box: Box
-    about: str
-    scores: dict[str, float]
-    found: bool
-    below: list[Visit] = field(default_factory=list)
-
-    @property
-    def score(self) -> float | None:
-        """The score that is shown by colour: the first that is a probability."""
-        return next((value for value in self.scores.values() if 0 <= value <= 1), None)
-
-    @property
-    def title(self) -> str:
-        """One line: order, box, scores."""
-        scores = ", ".join(f"{name} {value:.3g}" for name, value in self.scores.items())
-        return f"{self.order}: {box_text(self.box)} for {self.about}" + (f": {scores}" if scores else "")
-
-
-@dataclass
-class Search:
-    """The visits of one search in one picture, in order, and what it found there."""
-
-    image: str
-    about: str
-    visits: dict[int, Visit] = field(default_factory=dict)
-    found: list[Evidence] = field(default_factory=list)
-
-    @property
-    def roots(self) -> list[Visit]:
-        return [visit for visit in self.visits.values() if visit.above not in self.visits]
-
-    @property
-    def in_order(self) -> list[Visit]:
-        return sorted(self.visits.values(), key=lambda visit: visit.order)
-
-
-@dataclass
 class Screen:
     """A screenshot and the actions that were taken on it."""
 
@@ -149,7 +105,7 @@ class View:
         self.result: Result | None = info.result
         self.start = events[0].time if events else info.created
         self.timeline = timeline(events, self.start)
-        self.searches = searches(events)
+        self.searches = searches(events, str(info.settings.get("strategy") or ""))
         self.screens = screens(events, self.start)
         self.questions = questions(events)
         self.calls = calls(events)
@@ -170,6 +126,14 @@ class View:
         if self.result is not None:
             return self.result.evidence
         return [event.evidence for event in self.events if isinstance(event, ev.Found)]
+
+    def found_by(self, item: Evidence) -> tuple[int, Search, int] | None:
+        """Return where a piece of evidence comes from: the number of the search (from 1), it, and its look."""
+        for number, search in enumerate(self.searches, start=1):
+            order = search.look_at(item)
+            if order is not None:
+                return number, search, order
+        return None
 
     @property
     def steps(self) -> int:
@@ -226,42 +190,6 @@ def timeline(events: Sequence[ev.EventBase], start: float) -> list[Span | Entry]
                 begun[event.span, event.action] = entry
             _items_of(event.span, event.parent, spans, top).append(entry)
     return top
-
-
-def searches(events: Iterable[ev.EventBase]) -> list[Search]:
-    """Return the searches of a run. A node that was visited again after a crash keeps its place."""
-    found: dict[tuple[str, str], Search] = {}
-    latest: dict[str, Search] = {}
-    for event in events:
-        if isinstance(event, ev.Looked):
-            if event.above is None or event.image not in latest:
-                key = (event.image, event.about)
-                latest[event.image] = found.setdefault(key, Search(event.image, event.about))
-            _visit(latest[event.image], event)
-        elif isinstance(event, ev.Found) and event.evidence.image in latest:
-            search = latest[event.evidence.image]
-            if event.evidence.box is not None and event.evidence not in search.found:
-                search.found.append(event.evidence)
-    return list(found.values())
-
-
-def _visit(search: Search, event: ev.Looked) -> None:
-    earlier = search.visits.get(event.node)
-    visit = Visit(
-        earlier.order if earlier else len(search.visits) + 1,
-        event.node,
-        event.above,
-        event.depth,
-        event.box,
-        event.about,
-        event.scores,
-        event.found,
-        earlier.below if earlier else [],
-    )
-    search.visits[event.node] = visit
-    siblings = search.visits[event.above].below if event.above in search.visits else None
-    if siblings is not None:
-        siblings[:] = [other for other in siblings if other.node != event.node] + [visit]
 
 
 def screens(events: Iterable[ev.EventBase], start: float) -> list[Screen]:

@@ -149,3 +149,54 @@ def search_run(path: Path, size=(2400, 1600), found=(1700, 900, 1780, 980)) -> R
     run.emit(ev.Found(evidence=region))
     end(run, answer="red", evidence=[region])
     return run
+
+
+def long_search(
+    path: Path, looks: int = 500, size=(1200, 800), about: str = "red thing", *, end_with: bool = True
+) -> Run:
+    """Write a search that visits many regions, best first, of a tree that splits in four; some say what they saw."""
+    run = start(path, agent="search", task=f"What colour is the {about}?", settings={"strategy": "vstar"})
+    digest = picture(run, size)
+    look_around(run, digest, size, looks, about)
+    if end_with:
+        box = (0.1 * size[0], 0.1 * size[1], 0.2 * size[0], 0.2 * size[1])
+        region = Evidence(kind="region", image=digest, box=box, label=about, score=0.93, path=[(0, 0, *size)])
+        run.emit(ev.Found(evidence=region))
+        end(run, answer="red", evidence=[region])
+    return run
+
+
+def look_around(run: Run, digest: str, size, looks: int, about: str, span: str = "") -> None:
+    """Emit the looks of a search, in the order of the tree."""
+    boxes, above, depths = [Box(0, 0, *size)], [-1], [0]
+    for number in range(looks):
+        box = boxes[number]
+        x, y = box.center
+        cuts = [(box.left, x, box.top, y), (x, box.right, box.top, y)]
+        cuts += [(box.left, x, y, box.bottom), (x, box.right, y, box.bottom)]
+        parts = []
+        for left, right, top, bottom in cuts:
+            hopes = {"exists": 0.02 * (len(boxes) % 40), "priority": 0.5 ** depths[number]}
+            parts.append(ev.Part(node=len(boxes), box=(left, top, right, bottom), scores=hopes))
+            boxes.append(Box(left, top, right, bottom))
+            above.append(number)
+            depths.append(depths[number] + 1)
+        parts[-1].closed = True
+        seen = ev.Seen(box=(box.left, box.top, x, y), confidence=0.2, text=about) if number % 5 == 2 else None
+        run.emit(
+            ev.Looked(
+                image=digest,
+                box=box,
+                about=about,
+                sought=about,
+                node=number,
+                above=above[number] if number else None,
+                depth=depths[number],
+                scores={"exists": 0.02 * (number % 40), "priority": 0.5 ** depths[number]},
+                found=number == looks - 1,
+                find=seen,
+                heat=[(*part.box, 0.25 * rank) for rank, part in enumerate(parts)],
+                parts=parts,
+                span=f"{span}{number}:search",
+            )
+        )

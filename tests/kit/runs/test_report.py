@@ -3,66 +3,18 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import pytest
 import recorded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reading import HOSTILE, harmless, open_report, report
 
 from agentkit.contracts import event as ev
 from agentkit.contracts.result import Question
 from agentkit.errors import RunError, UsageError
 from agentkit.runs.report import write_report
-from agentkit.runs.report_view import Entry, Span, View, chips_of, timeline
-
-HOSTILE = '</script></style><script>window.hit=1</script><img src=x onerror="window.hit=2">\'"><svg onload=hit> {{7*7}} &amp;'
-TAGS = (
-    "html head meta title style body header main section p h1 h2 h3 div span details summary pre table thead tbody"
-    " tfoot tr th td a ol ul li button label input figure figcaption blockquote b br i code svg use rect title image"
-    " defs g dialog script output aside"
-)
-
-
-class Reader(HTMLParser):
-    """Collects elements, handlers, and the text outside of style and script."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: dict[str, int] = {}
-        self.handlers: list[str] = []
-        self.addresses: list[str] = []
-        self.words: list[str] = []
-        self._raw = False
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags[tag] = self.tags.get(tag, 0) + 1
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
-        self._raw = tag in ("style", "script")
-
-    def handle_endtag(self, tag):
-        self._raw = False
-
-    def handle_data(self, data):
-        if not self._raw:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-def report(run) -> Reader:
-    return Reader(write_report(run.folder.path).read_text("utf-8"))
-
-
-def harmless(page: Reader) -> None:
-    assert set(page.tags) <= set(TAGS.split())
-    assert page.tags["script"] == 1
-    assert page.handlers == []
-    assert all(address.startswith(("#p", "data:image/webp;base64,")) for address in page.addresses)
+from agentkit.runs.report_view import Entry, Span, chips_of, timeline
 
 
 def test_everything_hostile_is_escaped(tmp_path):
@@ -100,7 +52,7 @@ def test_a_report_says_what_happened(tmp_path):
     page = report(recorded.search_run(tmp_path / "s"))
     assert "Search for red thing" in page.text
     assert "(1700, 900, 1780, 980)" in page.text
-    assert "Search tree (4 visited regions)" in page.text
+    assert "All 4 regions in words" in page.text
 
 
 def test_a_killed_run_has_a_report(tmp_path):
@@ -198,50 +150,11 @@ def test_spans_nest_and_ends_replace_beginnings():
     assert chips_of([acted.event]) == [("acted done", "x")]
 
 
-def test_a_node_visited_again_after_a_crash_counts_once(tmp_path):
-    run = recorded.search_run(tmp_path / "r")
-    events = [ev.EVENT.validate_python(line) for line in run.folder.lines("events.jsonl")]
-    (search,) = View(run.info, [*events, *events]).searches
-    assert [visit.order for visit in search.in_order] == [1, 2, 3, 4]
-    assert [len(visit.below) for visit in search.in_order] == [1, 1, 1, 0]
-    assert len(search.found) == 1
-
-
-@pytest.fixture
-async def page(browser):
-    page = await browser.new_page(viewport={"width": 1200, "height": 900})
-    page.seen = []
-    page.on("request", lambda request: page.seen.append(request.url))
-    page.on("console", lambda message: page.seen.append(message.text))
-    page.on("pageerror", lambda error: page.seen.append(str(error)))
-    yield page
-    await page.close()
-
-
-async def open_report(page, run) -> None:
-    address = write_report(run.folder.path).absolute().as_uri()
-    await page.goto(address)
-    others = [seen for seen in page.seen if seen != address and not seen.startswith("data:image/")]
-    assert others == []
-
-
 async def test_in_a_browser_nothing_runs_but_the_report(page, tmp_path):
     await open_report(page, recorded.web_run(tmp_path / "r", HOSTILE))
     assert await page.evaluate("window.hit") is None
     await page.get_by_role("button", name="open all").click()
     assert await page.evaluate("window.hit") is None
-
-
-async def test_the_slider_walks_through_the_search(page, tmp_path):
-    await open_report(page, recorded.search_run(tmp_path / "r"))
-    shown = "document.querySelectorAll('rect.visit:not(.later)').length"
-    assert await page.evaluate(shown) == 4
-    await page.locator("input[type=range]").fill("2")
-    assert await page.evaluate(shown) == 2
-    assert (await page.locator(".search .title").inner_text()).startswith("2: (1200, 800, 2400, 1600)")
-    await page.locator("button.node").nth(2).click()
-    assert await page.locator("output").inner_text() == "3 of 4"
-    assert await page.locator(".look svg").get_attribute("viewBox") == "1200 800 600 400"
 
 
 async def test_filters_folds_and_large_pictures(page, tmp_path):
