@@ -27,6 +27,7 @@ from .report import report
 from .resume import resume
 from .run import run
 from .runs import runs
+from .scenes import scenes
 from .schema import schema
 from .terminal import complain
 from .web import web
@@ -54,6 +55,7 @@ COMMANDS = {
     "doctor": doctor,
     "schema": schema,
     "demo": demo,
+    "scenes": scenes,
     "eval": evaluate,
     "bench": bench,
 }

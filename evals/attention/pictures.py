@@ -23,12 +23,13 @@ from agentkit.attention.methods.dara import fit_dara
 from agentkit.content import Image, Message
 from agentkit.models.base import Model
 
+from ..scenes.photos import split_of
 from ..scenes.scene import CROP, SceneObject
 from ..scenes.vocabulary import COLOURS, LETTERS, SHAPES
 from .family import Family, Item, Method
 from .fits import fitted, look
 from .methods import unedited
-from .stage import Stage, rng_of, shuffled, split_of
+from .stage import Stage, rng_of, shuffled
 
 Rule: TypeAlias = Literal["side", "size", "name"]
 

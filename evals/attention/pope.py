@@ -19,11 +19,12 @@ from agentkit.attention import INTER, VCD, VHR
 from agentkit.content import Image, Message
 from agentkit.models.base import Model
 
+from ..scenes.photos import split_of
 from ..scenes.scene import SceneHost, SceneObject
 from ..scenes.vocabulary import COLOURS, HOST_OF, HOSTS, SHAPES
 from .family import Family, Item, Method
 from .methods import unedited
-from .stage import Stage, rng_of, split_of
+from .stage import Stage, rng_of
 
 Name: TypeAlias = tuple[str, str]
 Sampling: TypeAlias = Literal["random", "popular", "adversarial"]

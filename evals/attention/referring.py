@@ -15,11 +15,12 @@ from agentkit.attention import Boost, Focus, Region
 from agentkit.content import Image, Message
 from agentkit.models.base import Model
 
+from ..scenes.photos import split_of
 from ..scenes.scene import SceneObject
 from ..scenes.vocabulary import COLOURS, DIGITS, GLYPH_SHAPES, LETTERS, SHAPES
 from .family import Family, Item, Method
 from .methods import unedited
-from .stage import Stage, rng_of, shuffled, split_of
+from .stage import Stage, rng_of, shuffled
 
 KINDS = ("box", "point", "scribble", "mask")
 ASKED = ("colour", "shape", "glyph")

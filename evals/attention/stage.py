@@ -14,7 +14,6 @@ from ..scenes.drawing import draw_clutter, draw_host, draw_object
 from ..scenes.photos import background
 from ..scenes.scene import CROP, Box, SceneHost, SceneObject
 
-FIRST_TUNING_SEED = 10_000
 WHOLE: Box = (0.0, 0.0, float(CROP), float(CROP))
 TRIES = 300
 REACH = 1.22  # the corner of a square or triangle lies that many radii from its centre
@@ -23,11 +22,6 @@ REACH = 1.22  # the corner of a square or triangle lies that many radii from its
 def rng_of(seed: int, family: int) -> np.random.Generator:
     """Return the generator of a seed; families (by number) draw different pictures from the same seed."""
     return np.random.default_rng([seed, family])
-
-
-def split_of(seed: int) -> str:
-    """Return which photographs a seed may show: those that training never saw are for evaluation."""
-    return "eval" if seed < FIRST_TUNING_SEED else "train"
 
 
 class Stage:

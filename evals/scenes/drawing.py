@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -167,12 +168,28 @@ def glyph_height(shape: str, radius: float) -> float:
 def _draw_glyph(
     tile: Image.Image, glyph: str, centre: tuple[float, float], height: float, base: Colour
 ) -> None:
-    light = base[0] * 0.3 + base[1] * 0.59 + base[2] * 0.11
-    ink = (0, 0, 0) if light > 120 else (255, 255, 255)
     size = max(4, int(height / 0.72))  # a capital is 0.72 of the font size high
     ImageDraw.Draw(tile).text(
-        centre, glyph.upper(), fill=ink, font=_font(size), anchor="mm", stroke_width=max(0, size // 18)
+        centre,
+        glyph.upper(),
+        fill=ink_on(base),
+        font=_font(size),
+        anchor="mm",
+        stroke_width=max(0, size // 18),
     )
+
+
+def ink_on(base: Colour) -> Colour:
+    """Black or white, whichever can be read on a colour."""
+    light = base[0] * 0.3 + base[1] * 0.59 + base[2] * 0.11
+    return (0, 0, 0) if light > 120 else (255, 255, 255)
+
+
+def fitting_font(text: str, width: float, height: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The largest font in which a line of text stays within `width` and `height` pixels."""
+    trial = 100
+    left, top, right, bottom = _font(trial).getbbox(text)
+    return _font(max(4, int(trial * min(width / (right - left), height / (bottom - top)))))
 
 
 def draw_host(
@@ -232,14 +249,19 @@ HOST_SPOTS: dict[str, tuple[float, float, float, float]] = {
 }
 
 
-def draw_clutter(canvas: Image.Image, rng: np.random.Generator, amount: int, unit: float) -> None:
-    """Lines, blobs, patches and crooked polygons; `unit` is the size in pixels of a typical one."""
+def draw_clutter(
+    canvas: Image.Image, rng: np.random.Generator, amount: int, unit: float, loud_colours: Sequence[str] = ()
+) -> None:
+    """Lines, blobs, patches and crooked polygons; `unit` is the size in pixels of a typical one.
+
+    A quarter of them is loud: in one of the named colours, or in any colour when none is named.
+    """
     draw = ImageDraw.Draw(canvas)
     for _ in range(amount):
         x, y = rng.uniform(0, canvas.width), rng.uniform(0, canvas.height)
         size = unit * math.exp(rng.normal(0, 0.6))
         loud = rng.random() < 0.25
-        colour = tuple(int(v) for v in rng.integers(0, 256, 3)) if loud else pick_muted(rng)
+        colour = _pick_loud(rng, loud_colours) if loud else pick_muted(rng)
         kind = int(rng.integers(4))
         if kind == 0:
             dx, dy = rng.normal(0, 2 * size, 2)
@@ -254,6 +276,13 @@ def draw_clutter(canvas: Image.Image, rng: np.random.Generator, amount: int, uni
             reach = size * rng.uniform(0.25, 1.0, len(turns))
             corners = [(x + r * math.cos(t), y + r * math.sin(t)) for t, r in zip(turns, reach, strict=True)]
             draw.polygon(corners, fill=colour)
+
+
+def _pick_loud(rng: np.random.Generator, names: Sequence[str]) -> Colour:
+    if names:
+        return pick_colour(rng, names[int(rng.integers(len(names)))])
+    red, green, blue = (int(v) for v in rng.integers(0, 256, 3))
+    return red, green, blue
 
 
 def _paste_patch(canvas: Image.Image, rng: np.random.Generator, x: float, y: float, size: float) -> None:

@@ -37,6 +37,14 @@ PHOTOS: dict[str, tuple[str, ...]] = {
 }
 
 
+FIRST_TUNING_SEED = 10_000
+
+
+def split_of(seed: int) -> str:
+    """Which photographs a seed may show: those that training never saw are for evaluation."""
+    return "eval" if seed < FIRST_TUNING_SEED else "train"
+
+
 @lru_cache(maxsize=32)
 def photo(name: str) -> Image.Image:
     """One RGB photograph of the scikit-image wheel. Raises MissingExtra without scikit-image."""

@@ -1,4 +1,4 @@
-"""Scenes with ground truth: small crops for training, large pictures for visual search."""
+"""Scenes with ground truth, and the small crops of training. Large pictures are in ``large``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from .camera import develop
 from .drawing import HOST_SPOTS, draw_clutter, draw_host, draw_object, glyph_height
-from .photos import background, photo_background
+from .photos import background
 from .vocabulary import COLOURS, GLYPH_SHAPES, GLYPHS, HOST_OF, HOSTS, SHAPES
 
 Box = tuple[float, float, float, float]
@@ -89,7 +89,7 @@ def _clip(box: Box, width: int, height: int) -> tuple[Box, float]:
     return inner, share
 
 
-def _add_host(
+def add_host(
     scene: Scene, rng: np.random.Generator, kind: str, centre: tuple[float, float], radius: float
 ) -> None:
     for other in scene.hosts:
@@ -101,7 +101,7 @@ def _add_host(
         scene.hosts.append(SceneHost(kind, box, radius, inside))
 
 
-def _add_object(
+def add_object(
     scene: Scene,
     rng: np.random.Generator,
     name: tuple[str, str, str | None],
@@ -172,7 +172,7 @@ def crop_scene(rng: np.random.Generator, split: str = "train", *, empty: bool = 
     for kind in rng.permutation(HOSTS)[: plan.hosts]:
         radius = float(rng.uniform(plan.host_smallest, plan.host_largest))
         centre = (rng.uniform(-0.1, 1.1) * width, rng.uniform(-0.1, 1.1) * height)
-        _add_host(scene, rng, str(kind), centre, radius)
+        add_host(scene, rng, str(kind), centre, radius)
     _place_objects(scene, rng, plan)
     scene.image = develop(rng, scene.image)
     return pad_square(scene, CROP)
@@ -197,7 +197,7 @@ def _place_objects(scene: Scene, rng: np.random.Generator, plan: _Plan) -> None:
             )
             if clear and -0.2 * radius < centre[0] < width + 0.2 * radius:
                 taken.append((*centre, radius))
-                _add_object(scene, rng, name, centre, radius, host)
+                add_object(scene, rng, name, centre, radius, host)
                 break
 
 
@@ -256,92 +256,3 @@ def pad_square(scene: Scene, side: int) -> Scene:
     ]
     hosts = [SceneHost(h.kind, move(h.box), h.radius, h.inside) for h in scene.hosts]
     return Scene(canvas, objects, hosts)
-
-
-def large_scene(
-    rng: np.random.Generator,
-    width: int = 4000,
-    height: int = 3000,
-    *,
-    targets: int = 1,
-    distractors: int = 6,
-    hosts: int = 3,
-    at_host: bool | None = None,
-    glyphs: bool = True,
-    split: str = "eval",
-) -> Scene:
-    """A large picture with small things to find.
-
-    The first `targets` objects are the targets: each has a colour and shape that no other object
-    shares, is 1/50 to 1/25 of the picture's height across, and sits at its host (`at_host` True),
-    anywhere but there (False), or either (None, half and half). Distractors share the colour or the
-    shape with a target, never both. Hosts are unique of their kind. Boxes are pixels, ltrb.
-    """
-    scene = Scene(photo_background(rng, width, height, split))
-    draw_clutter(scene.image, rng, int(rng.integers(20, 60)), height / 45)
-    for kind in rng.permutation(HOSTS)[:hosts]:
-        radius = float(rng.uniform(0.07, 0.12) * height)
-        for _ in range(20):
-            x, y = rng.uniform(radius, width - radius), rng.uniform(radius, height - radius)
-            boxes = [h.box for h in scene.hosts]
-            if all(math.hypot((b[0] + b[2]) / 2 - x, (b[1] + b[3]) / 2 - y) > 2.6 * radius for b in boxes):
-                _add_host(scene, rng, str(kind), (float(x), float(y)), radius)
-                break
-    names: list[tuple[str, str]] = []
-    for _ in range(targets):
-        names.append(_new_name(rng, names, scene, at_host))
-    for index in range(targets + distractors):
-        target = index < targets
-        colour, shape = names[index] if target else _near_name(rng, names)
-        radius = float(rng.uniform(0.01, 0.02) * height)
-        glyph = None
-        if glyphs and shape in GLYPH_SHAPES:
-            glyph = GLYPHS[int(rng.integers(len(GLYPHS)))]
-        centre, host = _large_spot(scene, rng, shape, radius, at_host if target else False)
-        _add_object(scene, rng, (colour, shape, glyph), centre, radius, host)
-    return scene
-
-
-def _new_name(
-    rng: np.random.Generator, used: list[tuple[str, str]], scene: Scene, at_host: bool | None
-) -> tuple[str, str]:
-    kinds = {h.kind for h in scene.hosts}
-    shapes = [s for s in SHAPES if not at_host or not kinds or HOST_OF[s] in kinds]
-    while True:
-        name = COLOURS[int(rng.integers(len(COLOURS)))], shapes[int(rng.integers(len(shapes)))]
-        if name not in used:
-            return name
-
-
-def _near_name(rng: np.random.Generator, targets: list[tuple[str, str]]) -> tuple[str, str]:
-    while True:
-        colour, shape = COLOURS[int(rng.integers(len(COLOURS)))], SHAPES[int(rng.integers(len(SHAPES)))]
-        if targets:
-            like = targets[int(rng.integers(len(targets)))]
-            pick = rng.random()
-            colour, shape = (like[0] if pick < 0.3 else colour), (like[1] if pick > 0.7 else shape)
-        if (colour, shape) not in targets:
-            return colour, shape
-
-
-def _large_spot(
-    scene: Scene, rng: np.random.Generator, shape: str, radius: float, at_host: bool | None
-) -> tuple[tuple[float, float], str | None]:
-    width, height = scene.image.size
-    want = bool(rng.random() < 0.5) if at_host is None else at_host
-    host = next((h for h in scene.hosts if h.kind == HOST_OF[shape]), None)
-    centre, kind = (width / 2, height / 2), None
-    for _ in range(200):
-        if want and host is not None:
-            centre, kind = host_spot(rng, host), host.kind
-            blocked = False
-        else:
-            x, y = rng.uniform(2 * radius, width - 2 * radius), rng.uniform(2 * radius, height - 2 * radius)
-            centre = (float(x), float(y))
-            blocked = any(b.box[0] < x < b.box[2] and b.box[1] < y < b.box[3] for b in scene.hosts)
-        near = any(
-            math.hypot(centre[0] - o.centre[0], centre[1] - o.centre[1]) < 3 * radius for o in scene.objects
-        )
-        if not blocked and not near:
-            break
-    return centre, kind

@@ -15,7 +15,8 @@ from agentkit.evals.attention.pictures import NAME_QUESTION, Pictures, make_less
 from agentkit.evals.attention.pope import POPULAR, Pope, company, make_presence
 from agentkit.evals.attention.referring import Referring, make_pair
 from agentkit.evals.attention.run import measure
-from agentkit.evals.attention.stage import Stage, rng_of, split_of
+from agentkit.evals.attention.stage import Stage, rng_of
+from agentkit.evals.scenes.photos import split_of
 from agentkit.evals.scenes.scene import CROP
 from agentkit.evals.scenes.vocabulary import COLOURS, SHAPES
 from agentkit.models import Model, load_model
