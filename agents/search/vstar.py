@@ -24,6 +24,8 @@ from .tree import FocusNode, FocusTree
 
 # The published model sees 224 pixels.
 PUBLISHED_INPUT = 224
+# From this probability on, a region that was looked at goes before larger ones that were not.
+HINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -178,23 +180,23 @@ def priority(tree: FocusTree, node: FocusNode) -> float:
 
 
 def next_node(tree: FocusTree) -> FocusNode | None:
-    """Return the region to visit next: highest priority, then likelier to hold the thing, then older."""
-    return max(
-        tree.candidates(),
-        key=lambda n: (n.scores.get("priority", 0.0), chance(tree, n), -n.id),
-        default=None,
-    )
+    """Return the region to visit next.
+
+    Highest priority first. Among equals: what looks likely to hold the thing; then the larger region, as a look
+    there leaves more behind it; then the likelier; then the older.
+    """
+
+    def rank(node: FocusNode) -> tuple[float, ...]:
+        likely = chance(tree, node)
+        hint = likely if likely >= HINT else 0.0
+        return node.scores.get("priority", 0.0), hint, -node.depth, likely, -node.id
+
+    return max(tree.candidates(), key=rank, default=None)
 
 
 def chance(tree: FocusTree, node: FocusNode) -> float:
-    """Return how likely a region holds the thing: what a look at it said, else its share of what one above said.
-
-    A look that sees nothing in a large region proves little, so its share of the whole picture is the least.
-    """
+    """Return how likely a region holds the thing: what a look at it said, else its share of what one above said."""
     if "exists" in node.scores or node.parent is None:
         return node.scores.get("exists", 1.0)
     above = tree[node.parent]
-    return max(
-        node.box.area / tree.root.box.area,
-        above.scores.get("exists", 0.0) * node.box.area / max(above.box.area, 1e-9),
-    )
+    return above.scores.get("exists", 0.0) * node.box.area / max(above.box.area, 1e-9)
