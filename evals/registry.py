@@ -1,8 +1,8 @@
 """Evaluations and benchmarks by name: what ``agentkit eval`` and ``agentkit bench`` run.
 
 Each is ``module:function``, a function of ``(settings, out)`` that returns an ``Evaluation`` (or an awaitable one).
-Keyword parameters named ``family``, ``items`` and ``cost`` are what it takes of the flags of those names; ``say``
-gets lines of progress.
+Its keyword parameters are what it takes of the flags of those names (``family``, ``items``, ``cost``, ``tasks``,
+``seeds``, ``policy``, ``memory``, ``workers``); ``say`` gets lines of progress.
 """
 
 from __future__ import annotations

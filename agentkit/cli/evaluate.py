@@ -15,6 +15,13 @@ Family = Annotated[
     list[str] | None,
     typer.Option("--family", help="A part of it, by name; repeat for several. Default: all."),
 ]
+Tasks = Annotated[
+    str | None, typer.Option("--tasks", help="Tasks by name, with commas, or the name of a list.")
+]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="Seeds, such as 1-5 or 1,2,7-9.")]
+Policy = Annotated[str | None, typer.Option("--policy", help="How it is decided: rank, generate, experts.")]
+Memory = Annotated[str | None, typer.Option("--memory", help="Exemplars from memory: on, off, or a folder.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="How many items at a time.")]
 Items = Annotated[int | None, typer.Option("--items", min=1, help="How many items of each part.")]
 
 
@@ -23,10 +30,16 @@ def evaluate(
     *,
     family: Family = None,
     items: Items = None,
+    tasks: Tasks = None,
+    seeds: Seeds = None,
+    policy: Policy = None,
+    memory: Memory = None,
+    workers: Workers = None,
     flags: Flags,
 ) -> None:
     """Evaluate an agent or a model on a benchmark."""
-    _call("EVALS", "evaluation", name, flags, {"family": family, "items": items})
+    episodes = {"tasks": tasks, "seeds": seeds, "policy": policy, "memory": memory, "workers": workers}
+    _call("EVALS", "evaluation", name, flags, {"family": family, "items": items, **episodes})
 
 
 def bench(

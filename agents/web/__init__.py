@@ -2,6 +2,7 @@
 
 from .agent import WebAgent
 from .episode import Episode
+from .policy import Policy
 from .rank import Ranking
 
-__all__ = ["Episode", "Ranking", "WebAgent"]
+__all__ = ["Episode", "Policy", "Ranking", "WebAgent"]

@@ -30,6 +30,7 @@ from .missing import Gap, gaps
 from .offer import REPEATS, Offer, done_before_restore, done_step, offered, repeated
 from .order import sends
 from .page import load_snapshot, page_text
+from .policy import Policy
 from .prompt import View, with_answers
 from .rank import Ranking
 from .state import WebState, first_state
@@ -49,7 +50,8 @@ class WebAgent(GraphAgent):
     """Does a task in a real browser, from a start URL.
 
     ``policy``: ``rank`` chooses among enumerated actions by likelihood (models that score, such as ``smollm2``),
-    ``generate`` lets the model write the action under a JSON schema (larger models). ``memory``: where exemplars
+    ``generate`` lets the model write the action under a JSON schema (larger models), and a ``Policy`` of your own decides
+    without a model. ``memory``: where exemplars
     come from; None is the default folder, with the exemplars of the package while that is empty; ``"off"`` shows
     none. ``approve``: what happens before an action that can't be undone. ``browser``: an open Playwright browser to
     work in (else one is started). ``episode``: a page that somebody else sets up and ends (a benchmark).
@@ -66,7 +68,7 @@ class WebAgent(GraphAgent):
         model: Any = None,
         *,
         memory: ExemplarMemory | Path | str | None = None,
-        policy: Literal["rank", "generate"] = "rank",
+        policy: Literal["rank", "generate"] | Policy = "rank",
         ranking: Ranking | Mapping[str, Any] | None = None,
         approve: Literal["ask", "auto", "deny"] | None = None,
         browser: Browser | None = None,
@@ -75,8 +77,10 @@ class WebAgent(GraphAgent):
         **more: Any,
     ) -> None:
         super().__init__(model, **more)
-        if policy not in ("rank", "generate"):
-            raise UsageError(f"there is no policy {policy!r}", mend="rank or generate")
+        if policy not in ("rank", "generate") and not isinstance(policy, Policy):
+            raise UsageError(
+                f"there is no policy {policy!r}", mend="rank, generate or an object with choose()"
+            )
         if self.limits.steps is None:
             self.limits = self.limits.model_copy(update={"steps": MAX_STEPS})
         self.policy = policy
@@ -109,7 +113,7 @@ class WebAgent(GraphAgent):
 
     def options(self) -> dict[str, Any]:
         return {
-            "policy": self.policy,
+            "policy": self.policy if isinstance(self.policy, str) else self.policy.name,
             "approve": self.approval,
             "memory": self._library.place,
             "headed": self.headed,
@@ -235,15 +239,29 @@ class WebAgent(GraphAgent):
         missing = gaps(state["task"], view.snapshot, view.values)
         if self.policy == "generate":
             return await self._written(state, view, context)
+        if not isinstance(self.policy, str):
+            choice = self.policy.choose(view, state["family"])
+            context.run.emit(Decided(choice=choice.words if choice else "nothing", rule=self.policy.name))
+            return self._chosen(choice, missing, state, view, context)
         options = offered(state, view, missing, policy=self._offer(state, context))
         if not options:
             return {"route": "end", "failure": _nothing_left(state)}
         choice, decided = await self.ranking.choose(await context.model("decide"), view, options)
         context.run.emit(decided)
-        gap = next((gap for gap in missing if gap.element == choice.ask), None)
-        if gap is None and missing and (choice is FINISH or sends(choice, view.snapshot)):
+        return self._chosen(choice, missing, state, view, context)
+
+    def _chosen(
+        self, choice: Candidate | None, missing: list[Gap], state: WebState, view: View, context: WebContext
+    ) -> dict[str, Any]:
+        """Ask before a choice that needs what nobody named; else do it."""
+        gap = next((gap for gap in missing if choice and gap.element == choice.ask), None)
+        if gap is None and missing and (choice in (None, FINISH) or sends(choice, view.snapshot)):
             gap = missing[0]
-        return _asking(gap) if gap else self._to_do(choice, state, view, context)
+        if gap is not None:
+            return _asking(gap)
+        if choice is None:
+            return {"route": "end", "failure": _nothing_left(state)}
+        return self._to_do(choice, state, view, context)
 
     async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
         finish = not state["episode"]

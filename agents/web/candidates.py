@@ -23,6 +23,7 @@ CLICKED = frozenset(
         "radio",
         "clickable",
         "shape",
+        "canvas",
         "treeitem",
         "summary",
         "switch",

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from agentkit.content.message import dump
 
+from ..rows import NAME, Row
+from ..rows import Rows as KeyedRows
 from .family import Item
 
-NAME = "rows.jsonl"
 KEY = ("family", "method", "note", "model", "weights", "seed", "prompt")
 
-Row = dict[str, Any]
-Key = tuple[Any, ...]
+__all__ = ["KEY", "NAME", "Row", "Rows", "prompt_digest"]
 
 
 def prompt_digest(item: Item) -> str:
@@ -25,39 +23,8 @@ def prompt_digest(item: Item) -> str:
     return hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()[:12]
 
 
-class Rows:
-    """Rows by their key, in ``rows.jsonl`` of a folder (None keeps them in memory only).
-
-    A file whose last line is broken off (a killed process, a full disk) loses that line and no other.
-    """
+class Rows(KeyedRows):
+    """The rows of families, methods and models, by what each item asks."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._file = None if folder is None else folder / NAME
-        self._known: dict[Key, Row] = {}
-        if self._file is not None and self._file.is_file():
-            self._load(self._file)
-
-    def find(self, wanted: Row) -> Row | None:
-        """Return the row with the same key, None when there is none."""
-        return self._known.get(_key(wanted))
-
-    def add(self, rows: Iterable[Row]) -> None:
-        """Keep rows, all in one write."""
-        rows = list(rows)
-        if self._file is not None and rows:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        self._known |= {_key(row): row for row in rows}
-
-    def _load(self, file: Path) -> None:
-        data = file.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            file.write_bytes(whole)
-        rows: Sequence[Row] = [json.loads(line) for line in whole.decode("utf-8").splitlines()]
-        self._known = {_key(row): row for row in rows}
-
-
-def _key(row: Row) -> Key:
-    return tuple(row[name] for name in KEY)
+        super().__init__(folder, KEY)

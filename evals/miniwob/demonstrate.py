@@ -9,17 +9,17 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from ...agents.web.candidates import candidates_of
+from agentkit.errors import ToolError
+
 from ...agents.web.page import page_text
-from ...agents.web.values import values_in
 from ...memory import Exemplar, Step
 from ...tools.browser import BrowserSession, observe, perform
-from .experts import EXPERTS, Expert
+from .experts import EXPERTS, Desk, Expert
 from .server import MiniWobServer
 from .task import MiniWobTask, session_config
 
 FIRST_SEED = 100_000
-MAX_STEPS = 15
+MAX_STEPS = 30
 
 
 async def demonstrate(session: BrowserSession, task: MiniWobTask, expert: Expert) -> Exemplar | None:
@@ -29,13 +29,16 @@ async def demonstrate(session: BrowserSession, task: MiniWobTask, expert: Expert
     snapshot = None
     while len(steps) < MAX_STEPS and not await task.done(session):
         snapshot = await observe(session, snapshot)
-        options = {c.words: c for c in candidates_of(snapshot, text, values_in(text))}
-        words = expert(text, snapshot, [step.action for step in steps])
-        action = options[words].action if words in options else None
-        if words is None or action is None:
+        done, pages = tuple(step.action for step in steps), tuple(step.observation for step in steps)
+        move = expert(Desk(text, snapshot, done, pages))
+        if move is None or move.action is None:
             return None
-        steps.append(Step(observation=page_text(snapshot, text), action=words))
-        await perform(session, action)
+        steps.append(Step(observation=page_text(snapshot, text), action=move.words))
+        try:
+            await perform(session, move.action)
+        except ToolError:
+            # What did not work is nothing to show.
+            return None
     if await task.reward(session) != 1.0:
         return None
     return Exemplar(

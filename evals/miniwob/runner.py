@@ -1,90 +1,139 @@
-"""MiniWoB++ with the web agent: tasks by seeds, one row an episode.
-
-    python -m agentkit.evals.miniwob.runner --tasks click-button,click-link --seeds 10000:10005 --out rows.jsonl
+"""``agentkit eval miniwob``: tasks by seeds, each episode in a context of its own, one row an episode.
 
 Seeds from 100,000 are for exemplars, 10,000 to 19,999 for tuning, 1 to 9,999 for evaluation.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from agentkit.config import Settings
 from agentkit.contracts.evaluation import Evaluation, Metric
+from agentkit.errors import ModelError, ToolError, UsageError
 from agentkit.runtime.cast import Cast
 
-from ...agents.web import Ranking, WebAgent
+from ...agents.web import Policy, Ranking, WebAgent
 from ...tools.browser import launch
 from ..intervals import average, proportion
+from ..keep import keep
+from ..rows import Rows
+from ..seeds import seeds_of
+from .experts import ExpertPolicy
 from .play import play
 from .server import MiniWobServer
 from .tasks import tasks_of
 
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
 QUICK = "click-button,click-test,click-test-2,click-link,enter-text"
+QUICK_SEEDS = "10000-10002"
+POLICIES = ("rank", "generate", "experts")
+NUMBERS = ("reward", "steps", "calls", "tokens", "seconds")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Who plays, and how. ``memory``: None (the user's, else the exemplars that ship), ``"off"``, or a folder."""
+
+    model: str | None = None
+    policy: str = "rank"
+    memory: str | None = None
+    ranking: Ranking = field(default_factory=Ranking)
+    max_steps: int = 15
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise UsageError(f"there is no policy {self.policy!r}", mend=", ".join(POLICIES))
+
+    def columns(self) -> dict[str, Any]:
+        """Return the setup as columns of its rows: rows of several setups may share a folder."""
+        ranking = self.ranking
+        return {
+            "model": self.model,
+            "policy": self.policy,
+            "memory": self.memory,
+            "boost": ranking.boost,
+            "prior": ranking.prior,
+            "exemplars": ranking.exemplars,
+            "max_steps": self.max_steps,
+        }
+
+    def agent(self, settings: Settings, cast: Cast, browser: Browser) -> WebAgent:
+        """Return an agent that plays; one at a time uses it."""
+        own: Policy | Any = ExpertPolicy() if self.policy == "experts" else self.policy
+        memory = "off" if self.policy == "experts" else self.memory
+        return WebAgent(
+            settings=settings, cast=cast, policy=own, memory=memory, ranking=self.ranking, browser=browser
+        )
 
 
 async def run(
     tasks: Sequence[str],
-    seeds: Iterable[int],
+    seeds: Sequence[int],
+    setup: Setup | None = None,
     *,
-    model: str | None = None,
-    policy: Literal["rank", "generate"] = "rank",
-    memory: str | None = None,
-    ranking: Ranking | None = None,
     settings: Settings | None = None,
     out: Path | None = None,
-    max_steps: int = 15,
+    workers: int = 1,
+    say: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return one row an episode: ``task, seed, success, reward, steps, calls, seconds, status, run``.
+    """Return one row an episode, in the order of tasks and seeds.
 
-    With ``out`` (a JSONL file) rows are appended as they are made, and episodes that it already holds are not
-    played again. Run folders are kept beside ``out``, or thrown away.
+    A row has ``task, seed, success, reward, steps, calls, tokens, seconds, status, utterance, actions, run`` and the
+    columns of its setup. With ``out`` (a folder) rows are kept in ``rows.jsonl`` as they are made, with their runs, and
+    episodes of the same setup that are there already are not played again. ``workers`` episodes are played at a time.
     """
     from playwright.async_api import async_playwright
 
-    if out is not None:
-        await asyncio.to_thread(out.parent.mkdir, parents=True, exist_ok=True)
-    known = _rows(out)
-    played = {(row["task"], row["seed"]) for row in known}
-    wanted = [(task, seed) for task in tasks for seed in seeds if (task, seed) not in played]
+    setup = setup or Setup()
+    columns = setup.columns()
+    rows = Rows(out, ("task", "seed", *columns))
+    wanted = [{"task": task, "seed": seed, **columns} for task in tasks for seed in seeds]
+    left = iter([item for item in wanted if rows.find(item) is None])
     with tempfile.TemporaryDirectory() as scratch, MiniWobServer() as server:
-        runs = Path(scratch) if out is None else out.parent / "runs"
-        base = (settings or Settings.load()).model_copy(update={"runs": runs, "max_steps": max_steps})
-        cast = Cast(base, model=model)
+        folder = Path(scratch) if out is None else out / "runs"
+        base = (settings or Settings.load()).model_copy(update={"runs": folder, "max_steps": setup.max_steps})
+        cast = Cast(base, model=setup.model)
         async with async_playwright() as playwright:
             browser = await launch(playwright)
-            agent = WebAgent(
-                settings=base,
-                cast=cast,
-                policy=policy,
-                memory=memory,
-                ranking=ranking,
-                browser=browser,
-            )
-            for task, seed in wanted:
-                row = await _row(agent, server, task, seed)
-                # Without a place for rows there is none for runs either.
-                row["run"] = row["run"] if out is not None else None
-                known.append(row)
-                if out is not None:
-                    with out.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(row) + "\n")
-            await browser.close()
-        await cast.aclose()
-    return known
+
+            async def work() -> None:
+                agent = setup.agent(base, cast, browser)
+                for item in left:
+                    row = await _row(agent, server, item["task"], item["seed"])
+                    # Without a place for rows there is none for runs either.
+                    rows.add([{**row, **columns, "run": row["run"] if out is not None else None}])
+                    if say is not None:
+                        done = sum(rows.find(item) is not None for item in wanted)
+                        what = f"{row['task']} {row['seed']}: {row['reward']:g} in {row['steps']} steps"
+                        say(f"{done}/{len(wanted)} {what}")
+
+            try:
+                await asyncio.gather(*(work() for _ in range(max(1, workers))))
+            finally:
+                await browser.close()
+                await cast.aclose()
+    return [row for item in wanted if (row := rows.find(item)) is not None]
 
 
 async def _row(agent: WebAgent, server: MiniWobServer, task: str, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
-    played = await play(agent, server, task, seed)
+    try:
+        played = await play(agent, server, task, seed)
+    except (ToolError, ModelError) as error:
+        # A page or a model that fails costs its episode, not the evaluation.
+        missed = {"success": False, "reward": 0.0, "steps": 0, "calls": 0, "tokens": 0, "status": "failed"}
+        seconds = round(time.perf_counter() - start, 2)
+        return {"task": task, "seed": seed, **missed, "seconds": seconds, "error": str(error), "run": None}
     result = played.result
+    output = result.output if isinstance(result.output, dict) else {}
     return {
         "task": task,
         "seed": seed,
@@ -92,79 +141,52 @@ async def _row(agent: WebAgent, server: MiniWobServer, task: str, seed: int) -> 
         "reward": played.reward,
         "steps": result.steps,
         "calls": result.usage.calls,
+        "tokens": result.usage.input_tokens + result.usage.output_tokens,
         "seconds": round(time.perf_counter() - start, 2),
         "status": result.status,
+        "error": result.error,
         "utterance": played.task,
-        "actions": [step["action"] for step in result.output["steps"]]
-        if isinstance(result.output, dict)
-        else [],
+        "actions": [step["action"] for step in output.get("steps", ())],
         "run": result.run,
     }
 
 
-def _rows(out: Path | None) -> list[dict[str, Any]]:
-    if out is None or not out.is_file():
-        return []
-    return [json.loads(line) for line in out.read_text("utf-8").splitlines() if line.strip()]
-
-
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Metric]:
-    """Return success (Wilson's interval), reward, steps, calls and seconds over all rows, and success by task."""
+    """Return success (Wilson's interval) and the means of ``NUMBERS`` over all rows, and success by task."""
     metrics = {"success": proportion(sum(row["success"] for row in rows), len(rows))}
-    metrics |= {
-        name: average([row[name] for row in rows]) for name in ("reward", "steps", "calls", "seconds")
-    }
+    metrics |= {name: average([row[name] for row in rows]) for name in NUMBERS}
     for task in sorted({row["task"] for row in rows}):
         mine = [row for row in rows if row["task"] == task]
         metrics[f"success/{task}"] = proportion(sum(row["success"] for row in mine), len(mine))
     return metrics
 
 
-def evaluation(rows: Sequence[dict[str, Any]], model: str) -> Evaluation:
-    """Return the rows with their metrics."""
-    return Evaluation(name="miniwob", model=model, items=len(rows), metrics=summary(rows), rows=list(rows))
+async def evaluate(
+    settings: Settings,
+    out: Path | None,
+    *,
+    tasks: str = QUICK,
+    seeds: str = QUICK_SEEDS,
+    policy: str = "rank",
+    memory: str = "on",
+    workers: int = 1,
+    say: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Evaluate the web agent. ``tasks``: names, or ``all64``, ``demonstrated``, ``undemonstrated``, ``simple``.
 
-
-async def evaluate(settings: Settings, out: Path | None) -> Evaluation:
-    """``agentkit eval miniwob``: a few tasks on tuning seeds."""
-    file = None if out is None else out / "rows.jsonl"
-    rows = await run(tasks_of(QUICK), range(10_000, 10_003), settings=settings, out=file)
-    return evaluation(rows, settings.decide or settings.model or "smollm2")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ``seeds``: ``1-5``. ``memory``: ``on``, ``off`` or a folder. Raises ``UsageError`` for what there is not.
+    """
+    # An expert's slider takes many keys; a model that is not done by 15 steps goes round in circles.
+    steps = settings.max_steps or (30 if policy == "experts" else 15)
+    kept = None if memory == "on" else memory
+    setup = Setup(_reference(settings, policy), policy, kept, max_steps=steps)
+    names = tasks_of(tasks)
+    rows = await run(names, seeds_of(seeds), setup, settings=settings, out=out, workers=workers, say=say)
+    model = "experts" if policy == "experts" else setup.model or "smollm2"
+    return keep(
+        Evaluation(name="miniwob", model=model, items=len(rows), metrics=summary(rows), rows=rows), out
     )
-    parser.add_argument("--tasks", default=QUICK, help="names separated by commas, or a subset's name")
-    parser.add_argument("--seeds", default="10000:10003", help="first:end")
-    parser.add_argument("--model", default=None)
-    parser.add_argument("--policy", default="rank", choices=["rank", "generate"])
-    parser.add_argument("--memory", default=None, help="a folder, or off; default: the exemplars that ship")
-    parser.add_argument("--boost", type=float, default=Ranking.boost)
-    parser.add_argument("--prior", type=float, default=Ranking.prior)
-    parser.add_argument("--exemplars", type=int, default=Ranking.exemplars)
-    parser.add_argument("--max-steps", type=int, default=15)
-    parser.add_argument(
-        "--out", type=Path, default=None, help="rows, appended; what is there is not played again"
-    )
-    given = parser.parse_args()
-    first, _, end = given.seeds.partition(":")
-    rows = asyncio.run(
-        run(
-            tasks_of(given.tasks),
-            range(int(first), int(end)),
-            model=given.model,
-            policy=given.policy,
-            memory=given.memory,
-            ranking=Ranking(given.boost, given.prior, given.exemplars),
-            out=given.out,
-            max_steps=given.max_steps,
-        )
-    )
-    for name, value in summary(rows).items():
-        print(f"{name:36} {value.mean:7.3f} [{value.low:.3f}, {value.high:.3f}] n={value.n}")
 
 
-if __name__ == "__main__":
-    main()
+def _reference(settings: Settings, policy: str) -> str | None:
+    return None if policy == "experts" else settings.decide or settings.model

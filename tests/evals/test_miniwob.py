@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agentkit.agents.web.prompt import View
 from agentkit.errors import ToolError, UsageError
 from agentkit.evals.miniwob import (
     ALL64,
@@ -19,6 +21,9 @@ from agentkit.evals.miniwob import (
     session_config,
     tasks_of,
 )
+from agentkit.evals.miniwob.demonstrate import demonstrate
+from agentkit.evals.miniwob.experts import EXPERTS, ExpertPolicy
+from agentkit.evals.seeds import seeds_of
 from agentkit.tools.browser import Action, BrowserSession, Snapshot, irreversible, observe, perform
 
 SEED = 10001
@@ -117,155 +122,55 @@ async def test_another_page_is_not_a_task(server, session):
 
 # ---- tasks are solved by observing and acting alone ----
 
-
-async def click_test(session: BrowserSession, task: str) -> None:
-    await act(session, "click", "Click Me!")
-
-
-async def click_link(session: BrowserSession, task: str) -> None:
-    await act(session, "click", re.findall(r'"(.+)"', task)[0])
-
-
-async def enter_text(session: BrowserSession, task: str) -> None:
-    field = next(e for e in (await observe(session)).elements if e.role == "textbox")
-    await perform(session, Action("fill", field.id, re.findall(r'"(.+)"', task)[0]))
-    await act(session, "click", "Submit")
-
-
-async def click_checkboxes(session: BrowserSession, task: str) -> None:
-    wanted = re.findall(r"Select (.+) and click", task)[0]
-    for name in [] if wanted == "nothing" else wanted.split(", "):
-        await act(session, "click", name)
-    await act(session, "click", "Submit")
-
-
-async def choose_list(session: BrowserSession, task: str) -> None:
-    value = re.findall(r"Select (.+) from", task)[0]
-    select = next(e for e in (await observe(session)).elements if e.options)
-    await perform(session, Action("select_option", select.id, value))
-    await act(session, "click", "Submit")
-
-
-async def click_scroll_list(session: BrowserSession, task: str) -> None:
-    values = re.findall(r"Select (.+) from", task)[0].split(", ")
-    for value in values:
-        select = next(e for e in (await observe(session)).elements if e.options)
-        await perform(session, Action("select_option", select.id, value))
-    await act(session, "click", "Submit")
-
-
-async def login_user(session: BrowserSession, task: str) -> None:
-    name, word = re.findall(r'"(.+?)"', task)
-    await act(session, "fill", "Username", name)
-    await act(session, "fill", "Password", word)
-    await act(session, "click", "Login")
-
-
-async def enter_date(session: BrowserSession, task: str) -> None:
-    month, day, year = re.findall(r"(\d+)/(\d+)/(\d+)", task)[0]
-    field = (await observe(session)).elements[0]
-    await perform(session, Action("fill", field.id, f"{year}-{month}-{day}"))
-    await act(session, "click", "Submit")
-
-
-async def use_autocomplete(session: BrowserSession, task: str) -> None:
-    start = re.findall(r'starts with "(.+?)"', task)[0]
-    end = re.findall(r'ends with "(.+?)"', task)
-    field = (await observe(session)).elements[0]
-    await perform(session, Action("fill", field.id, start))
-    names = [e.name for e in (await observe(session)).elements if e.name.startswith(start)]
-    await act(session, "click", next(name for name in names if not end or name.endswith(end[0])))
-    await act(session, "click", "Submit")
-
-
-async def click_tab_2(session: BrowserSession, task: str) -> None:
-    link = re.findall(r'"(.+)"', task)[0]
-    for tab in [e.name for e in (await observe(session)).elements if e.role == "tab"]:
-        await act(session, "click", tab, role="tab")
-        page = await observe(session)
-        if any(e.name == link and e.role == "clickable" for e in page.elements):
-            await act(session, "click", link, role="clickable")
-            return
-
-
-async def use_slider(session: BrowserSession, task: str) -> None:
-    wanted = int(re.findall(r"Select (-?\d+)", task)[0])
-    handle = next(e for e in (await observe(session)).elements if "slider" in e.name)
-    for _ in range(250):
-        page = await observe(session)
-        now = int(next(line.words for line in page.lines if re.fullmatch(r"-?\d+", line.words)))
-        if now == wanted:
-            break
-        await perform(session, Action("press", handle.id, "ArrowRight" if now < wanted else "ArrowLeft"))
-    await act(session, "click", "Submit")
-
-
-async def terminal(session: BrowserSession, task: str) -> None:
-    ending = re.findall(r"extension (\.\w+)", task)[0]
-    field = next(e for e in (await observe(session)).elements if e.role == "textbox")
-    await perform(session, Action("type", field.id, "ls"))
-    await perform(session, Action("press", None, "Enter"))
-    words = (await observe(session)).text().split()
-    await perform(
-        session,
-        Action(
-            "type", field.id, "rm " + next(word for word in words if word.endswith(ending) and word != ending)
-        ),
-    )
-    await perform(session, Action("press", None, "Enter"))
-
-
-async def click_shape(session: BrowserSession, task: str) -> None:
-    words = task.lower().split()
-    for shape in [e for e in (await observe(session)).elements if e.role == "shape"]:
-        small = shape.box.width <= 12
-        size_fits = ("small" not in words or small) and ("large" not in words or not small)
-        kind_fits = words[-1] in ("item", "shape") or words[-1] in shape.name.split()
-        colours = {"red", "green", "blue", "aqua", "black", "magenta", "yellow", "cyan"} & set(words)
-        if (
-            size_fits
-            and kind_fits
-            and all(c in shape.name or (c == "aqua" and "cyan" in shape.name) for c in colours)
-        ):
-            await perform(session, Action("click", shape.id))
-            return
-
-
-async def choose_date(session: BrowserSession, task: str) -> None:
-    month, day, _ = map(int, re.findall(r"(\d+)/(\d+)/(\d+)", task)[0])
-    months = "January February March April May June July August September October November December"
-    await act(session, "click", "Date")
-    for _ in range(13):
-        text = (await observe(session)).text()
-        now = next(i for i, name in enumerate(months.split(), 1) if f"{name} " in text)
-        if now == month:
-            break
-        await act(session, "click", "Prev" if now > month else "Next")
-    await act(session, "click", str(day))
-    await act(session, "click", "Submit")
-
-
-EXPERTS = {
-    "click-test": click_test,
-    "click-link": click_link,
-    "enter-text": enter_text,
-    "click-checkboxes": click_checkboxes,
-    "choose-list": choose_list,
-    "click-scroll-list": click_scroll_list,
-    "login-user": login_user,
-    "enter-date": enter_date,
-    "use-autocomplete": use_autocomplete,
-    "click-tab-2": click_tab_2,
-    "use-slider": use_slider,
-    "terminal": terminal,
-    "click-shape": click_shape,
-    "choose-date": choose_date,
+# Of every kind of observation and action one; `agentkit eval miniwob --policy experts` plays all 48.
+KINDS = {
+    "book-flight": "suggestions, a calendar, a list of results",
+    "click-menu": "menus that open under the mouse",
+    "click-shades": "colours",
+    "count-shape": "shapes by kind, colour and size",
+    "email-inbox-nl-turk": "icons",
+    "guess-number": "what was seen before",
+    "login-user-popup": "a window that comes in between",
+    "navigate-tree": "a tree",
+    "search-engine": "pages of results",
+    "social-media-some": "rows of the same buttons",
+    "terminal": "keys",
+    "text-transform": "distorted letters",
+    "use-slider": "keys on a handle",
 }
 
 
-@pytest.mark.parametrize("name", EXPERTS)
-async def test_a_task_is_solved_through_the_interface(server, session, name):
+def test_every_demonstrated_task_has_an_expert_and_no_other():
+    assert set(EXPERTS) == set(DEMONSTRATED)
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_an_expert_solves_its_task_through_the_interface(server, session, name):
     task = MiniWobTask(server, name, SEED)
-    utterance = await task.setup(session)
-    await EXPERTS[name](session, utterance)
-    assert await task.reward(session) == 1, (utterance, (await observe(session)).text())
+    exemplar = await demonstrate(session, task, EXPERTS[name])
+    assert exemplar is not None, (await observe(session)).text()
+    assert await task.reward(session) == 1
+    assert exemplar.family == name
+
+
+async def test_an_expert_has_no_move_where_the_task_leaves_out_what_it_needs():
+    policy = ExpertPolicy()
+    page = Snapshot("u", "t")
+    assert policy.choose(View("Click on the button.", page), "click-button") is None
+    assert policy.choose(View('Click on "x".', page), "click-test") is None
+
+
+# ---- seeds ----
+
+
+@given(st.lists(st.integers(0, 99999), min_size=1, max_size=8))
+def test_seeds_are_read_as_written(numbers):
+    assert seeds_of(",".join(map(str, numbers))) == list(dict.fromkeys(numbers))
+    low, high = min(numbers), min(min(numbers) + 50, max(numbers))
+    assert seeds_of(f"{low}-{high}") == list(range(low, high + 1))
+
+
+@pytest.mark.parametrize("text", ["", "5-1", "one", "1:5", "1-", "-3"])
+def test_what_names_no_seeds_is_a_usage_error(text):
+    with pytest.raises(UsageError):
+        seeds_of(text)

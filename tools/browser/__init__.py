@@ -7,6 +7,7 @@ from .config import SessionConfig
 from .effect import Effect
 from .events import BrowserEvent
 from .launch import find_browser, launch
+from .marks import draw_marks
 from .session import BrowserSession
 from .snapshot import Change, Element, Line, Snapshot, observe
 
@@ -24,6 +25,7 @@ __all__ = [
     "Line",
     "SessionConfig",
     "Snapshot",
+    "draw_marks",
     "find_browser",
     "irreversible",
     "launch",

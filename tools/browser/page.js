@@ -105,6 +105,8 @@
     return Boolean(label && label.control === el) || (el.tagName === "LABEL" && el.control === top);
   };
   const POINTS = [[0.5, 0.5], [0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]];
+  // Near the border: what lies over most of an element may leave a corner or an edge.
+  const EDGES = [[0.04, 0.08], [0.5, 0.08], [0.96, 0.08], [0.04, 0.5], [0.96, 0.5], [0.04, 0.92], [0.5, 0.92], [0.96, 0.92]];
   const GRID = []; for (let i = 1; i < 8; i += 1) for (let j = 1; j < 8; j += 1) GRID.push([i / 8, j / 8]);
   // Returns [x, y] that reaches el, or the element on top of it, or null when nothing can be tested.
   const probe = (el, seen) => {
@@ -128,7 +130,7 @@
       const point = empty(part) ? null : test(part, POINTS);
       if (point) return point;
     }
-    return (el.ownerSVGElement ? test(view, GRID) : null) || over;
+    return test(view, el.ownerSVGElement ? GRID : EDGES) || over;
   };
   const describe = (el) => `${el.tagName.toLowerCase()}${el.id ? "#" + el.id : ""} ${(el.textContent || "").trim().slice(0, 40)}`.trim();
   // Where to click an element, from the corner of its padding box; or what lies over it.

@@ -1,7 +1,7 @@
 // Reads the page of one frame, in document order, and leaves it as it is. Returns JSON text:
 // { elements, tokens, frames, last, title, scroll } with boxes in CSS pixels of this frame's viewport.
 // A token is a string (text), a number (index of an element), null (a line ends), false (a cell ends),
-// or { frame: id } (the place of a child frame).
+// { frame: id } (the place of a child frame) or { say: text } (words of the snapshot, not of the page).
 (kit, options) => {
   kit.reserve(options.first);
 
@@ -53,7 +53,7 @@
     const exact = COLOURS[`${r},${g},${b}`];
     if (exact) return exact;
     const high = Math.max(r, g, b), low = Math.min(r, g, b), light = (high + low) / 510;
-    if (high - low < 25) return light < 0.15 ? "black" : light > 0.9 ? "white" : "gray";
+    if (high - low < 12) return light < 0.15 ? "black" : light > 0.9 ? "white" : "gray";
     const d = high - low;
     let hue = high === r ? ((g - b) / d + 6) % 6 : high === g ? (b - r) / d + 2 : (r - g) / d + 4;
     hue *= 60;
@@ -164,6 +164,7 @@
     if (aria("selected") === "true") states.push("selected");
     if (aria("pressed") === "true") states.push("pressed");
     if (aria("current") && aria("current") !== "false") states.push("current");
+    if (aria("haspopup") && aria("haspopup") !== "false") states.push("popup");
     const open = tag === "SUMMARY" && el.parentElement?.tagName === "DETAILS" ? String(el.parentElement.open) : aria("expanded");
     if (open === "true") states.push("expanded"); else if (open === "false") states.push("collapsed");
     if (control.matches(":disabled") || aria("disabled") === "true") states.push("disabled");
@@ -205,6 +206,13 @@
 
   // ---- the walk ---------------------------------------------------------------------------------
   const CLIPS = /auto|scroll|hidden|clip/, SCROLLS = /auto|scroll/;
+  // What a scroller holds beyond what it shows, in pixels: [above, below, left, right].
+  const beyondOf = (el) => {
+    const ends = [el.scrollTop, el.scrollHeight - el.clientHeight - el.scrollTop, el.scrollLeft, el.scrollWidth - el.clientWidth - el.scrollLeft].map(Math.round);
+    return ends.some((pixels) => pixels > 4) ? ends : null;
+  };
+  const SIDES = ["above", "below", "left", "right"];
+  const sayBeyond = (ends) => `(scrolls: ${ends.map((pixels, i) => (pixels > 4 ? `${pixels} px ${SIDES[i]}` : "")).filter(Boolean).join(", ")})`;
   // A context says what holds for what is inside an element: what can be scrolled to (hard), what is seen now
   // (view), both for absolute boxes (abs), and what is inherited.
   const enter = (el, style, context) => {
@@ -214,7 +222,7 @@
     const inert = context.inert || el.inert === true;
     const own = { hard, view, inert, pointer: context.pointer, active: context.active };
     const overflow = style.overflow;
-    let hidden = context.hidden;
+    let hidden = context.hidden, beyond = null;
     const clips = overflow !== "visible" && CLIPS.test(overflow) && style.display !== "inline" && el !== document.documentElement && el !== document.body && !el.ownerSVGElement;
     // Only what clips or is placed apart can leave the part of the page that can be reached.
     if (clips || position !== "static") {
@@ -224,11 +232,12 @@
       if (clips) {
         const scrolls = SCROLLS.test(overflow) && (el.scrollHeight > el.clientHeight || el.scrollWidth > el.clientWidth);
         view = cut(view, box);
+        if (scrolls && !NATIVE.has(el.tagName)) beyond = beyondOf(el);
         hard = scrolls && !empty(cut(box, hard)) ? [box[0] - el.scrollLeft, box[1] - el.scrollTop, FAR, FAR] : cut(hard, box);
       }
     }
     const inner = {
-      hard, view, hidden,
+      hard, view, hidden, beyond,
       abs: position === "static" ? context.abs : { hard, view },
       opacity: opacity === "1" ? context.opacity : context.opacity * Number(opacity),
       pointer: style.cursor === "pointer",
@@ -306,7 +315,7 @@
     const svg = SHAPES.has(el.tagName) || el.tagName === "text" ? shapeWords(el, style, box) : "";
     let name = givenName(el, tag) || (el.tagName === "text" ? `${svg} ${words}` : "") || (words.length <= 200 ? words : words.slice(0, 80) + "…") || lateName(el) || svg;
     if (!name) name = weak ? paintedHint(el, style) : hint(el);
-    const kind = control ? roleOf(control, control.tagName) : role || (svg ? "shape" : "clickable");
+    const kind = control ? roleOf(control, control.tagName) : role || (svg ? "shape" : tag === "CANVAS" ? "canvas" : "clickable");
     const at = add(el, tag, kind, spot, box, name, { value: valueOf(el, tag, role) || null });
     out.push(" ", at, " ", ...(words.length > 200 ? deep : deep.filter((t) => !isWord(t) && t !== "")));
   };
@@ -347,6 +356,7 @@
       return;
     }
     if (block) out.push(null);
+    if (inner.beyond && inner.shown && !inner.hidden) out.push(null, { say: sayBeyond(inner.beyond) }, null);
     walkAs(el, tag, style, own, inner, out);
     if (block) out.push(null);
   };
@@ -406,24 +416,33 @@
 
   // A field without a label is named by the words just before it (a box to tick: by those after it).
   const labels = (text, sameLine) => (/[:=?*]$/.test(text) ? text.length <= 80 : text.length <= 30 && (sameLine || !/[.!]$/.test(text)));
+  // The tokens of a label that ends at one of them: that one if it ends as labels do, else all the words that run
+  // on without a break (a label may be made of pieces, and a piece of a text is no label).
+  const labelFrom = (tokens, at, step, sameLine) => {
+    if (/[:=?*]$/.test(tokens[at].trim())) return labels(tokens[at].trim(), sameLine) ? [at] : [];
+    const run = [at];
+    for (let i = at + step; typeof tokens[i] === "string"; i += step) run.push(i);
+    if (step < 0) run.reverse();
+    return labels(squeeze(run.map((i) => tokens[i]).join("")), sameLine) ? run : [];
+  };
   const nameFields = (tokens) => {
     const near = (from, step, lines) => {
       for (let i = from + step, left = lines; i >= 0 && i < tokens.length; i += step) {
         const t = tokens[i];
-        if (isWord(t)) return labels(t.trim(), step < 0 && left === lines) ? i : -1;
-        if (typeof t === "number" || (t && t.frame)) return -1;
-        if (t === null && (left -= 1) < 0) return -1;
+        if (isWord(t)) return labelFrom(tokens, i, step, step < 0 && left === lines);
+        if (typeof t === "number" || (t && typeof t === "object")) return [];
+        if (t === null && (left -= 1) < 0) return [];
       }
-      return -1;
+      return [];
     };
     tokens.forEach((token, i) => {
       const element = typeof token === "number" ? elements[token] : null;
       if (!element || element.name) return;
       const tick = element.role === "checkbox" || element.role === "radio";
-      const at = tick ? near(i, 1, 0) : element.late ? -1 : near(i, -1, 3);
-      const text = at < 0 ? "" : tokens[at].trim().replace(/\s*:$/, "");
+      const run = tick ? near(i, 1, 0) : element.late ? [] : near(i, -1, 3);
+      const text = squeeze(run.map((at) => tokens[at]).join("")).replace(/\s*:$/, "");
       element.name = text || element.late || hint(found[token]);
-      if (text) tokens[at] = "";
+      if (text) for (const at of run) tokens[at] = "";
       delete element.late;
     });
   };

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from agentkit.content import Box
@@ -58,7 +59,7 @@ class Element:
         """Return the element as one piece of text: ``[e3] checkbox "I agree" checked``."""
         mark = "*" if self.new else "~" if self.changed else ""
         words = [f"{mark}[{self.id}] {self.role}", _quoted(self.name)]
-        if self.role == "shape" or (not self.name and self.role == "clickable"):
+        if self.role in ("shape", "canvas") or (not self.name and self.role == "clickable"):
             x, y = self.box.center
             words.append(f"{self.box.width:.0f}x{self.box.height:.0f} at {x:.0f},{y:.0f}")
         if self.value:
@@ -136,9 +137,12 @@ class Snapshot:
         and without words of ``query`` first. What was left out is counted in its place.
         """
         rendered = [self._render(line) for line in self.lines]
+        above, below = self.scroll
+        if above or below:
+            rendered.append(f"(the page goes on: {above} px above, {below} px below)")
         if budget is None or sum(map(len, rendered)) + len(rendered) <= budget * CHARS_PER_TOKEN:
             return "\n".join(rendered)
-        return _fit(rendered, self._relevance(query), budget * CHARS_PER_TOKEN)
+        return _fit(rendered, [*self._relevance(query), inf][: len(rendered)], budget * CHARS_PER_TOKEN)
 
     def diff(self, previous: Snapshot) -> Change:
         """Return what changed since an earlier snapshot."""
@@ -304,6 +308,8 @@ async def _read_frame(
             element = _element(data["elements"][token], origin, where)
             into.elements.append(element)
             into.put((element.id,))
+        elif "say" in token:
+            into.put(token["say"])
         elif token["frame"] in children and into.frames < MAX_FRAMES:
             slot = slots[token["frame"]]
             inner = (origin[0] + slot["x"], origin[1] + slot["y"])

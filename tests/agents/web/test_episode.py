@@ -11,7 +11,7 @@ from agentkit.agents.web import WebAgent
 from agentkit.errors import UsageError
 from agentkit.evals.miniwob import MiniWobServer
 from agentkit.evals.miniwob.play import play, play_on, reward_of
-from agentkit.evals.miniwob.runner import run, summary
+from agentkit.evals.miniwob.runner import Setup, run, summary
 from agentkit.memory import ExemplarMemory
 from agentkit.runtime.ask import Callback
 from tests.results import question_of, run_of
@@ -96,11 +96,28 @@ async def test_a_remembered_run_is_recalled_for_its_sibling_and_shown(server, br
 
 
 async def test_rows_are_kept_and_not_played_again(tmp_path) -> None:
-    out = tmp_path / "rows.jsonl"
-    rows = await run(["click-test"], [10_000], memory="off", out=out)
+    setup, said = Setup(memory="off"), []
+    rows = await run(["click-test"], [10_000], setup, out=tmp_path)
     assert rows[0]["success"]
-    assert await run(["click-test"], [10_000], memory="off", out=out) == rows
-    assert len(out.read_text().splitlines()) == 1
+    assert rows[0]["tokens"] == rows[0]["calls"] == 0  # there is one candidate
+    assert await run(["click-test"], [10_000], setup, out=tmp_path) == rows
+    # Rows of another setup are others' rows; a broken last line costs that line.
+    file = tmp_path / "rows.jsonl"
+    file.write_text(file.read_text() + '{"task": "click-te')
+    experts = Setup(policy="experts")
+    found = await run(
+        ["click-button", "click-link"], [10_000, 10_001], experts, out=tmp_path, workers=2, say=said.append
+    )
+    assert [(row["task"], row["seed"], row["success"], row["calls"]) for row in found] == [
+        ("click-button", 10_000, True, 0),
+        ("click-button", 10_001, True, 0),
+        ("click-link", 10_000, True, 0),
+        ("click-link", 10_001, True, 0),
+    ]
+    assert len(said) == 4
+    assert len({row["run"] for row in found}) == 4
+    assert len(file.read_text().splitlines()) == 5
+    assert await run(["click-test"], [10_000], setup, out=tmp_path) == rows
     metrics = summary(rows)
     assert metrics["success"].mean == 1.0
     assert metrics["success"].low < 0.5
