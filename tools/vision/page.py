@@ -48,9 +48,9 @@ class ReadingPlan:
     """
 
     side: int = 928
-    overlap: int = 192
+    overlap: int = 128
     glance: int = 1888
-    large: float = 192.0
+    large: float = 128.0
     least: float = 0.6
     tiles: int | None = None
 

@@ -149,9 +149,10 @@ def _groups(boxes: np.ndarray, tiles: np.ndarray, spots: Sequence[Spot]) -> list
 
 def _mates(box: np.ndarray, others: np.ndarray, slanted: bool, also: np.ndarray) -> np.ndarray:
     """Return which of the other spots belong to the same line."""
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    areas = (others[:, 2] - others[:, 0]) * (others[:, 3] - others[:, 1])
-    same = _shared(box, others) > SAME * np.minimum(area, areas)
+    sides, others_sides = box[2:] - box[:2], others[:, 2:] - others[:, :2]
+    # What is much higher and much wider is another thing: a texture that looks like large text, around a line.
+    alike = (np.maximum(sides, others_sides) <= TALLER * np.minimum(sides, others_sides)).any(axis=1)
+    same = alike & (_shared(box, others) > SAME * np.minimum(sides.prod(), others_sides.prod(axis=1)))
     # The bounding boxes of slanted lines that lie side by side overlap: only the same one again is the same.
     in_line = np.zeros(len(others), dtype=bool) if slanted else _in_line(box, others) & ~also
     return same | in_line

@@ -114,6 +114,11 @@ def test_large_text_of_the_glance_replaces_its_letters_but_not_a_paragraph():
     assert len(settle(rows, [Spot(Box(600, 0, 900, 40), -1)], 150)) == 7
 
 
+def test_a_texture_that_looks_like_large_text_swallows_no_line():
+    line, texture = Spot(Box(100, 190, 260, 207), 0), Spot(Box(50, 0, 600, 203), 1)
+    assert {spot.box for spot in join([line, texture])} == {line.box, texture.box}
+
+
 def test_a_plan_that_can_not_be_followed():
     with pytest.raises(UsageError):
         ReadingPlan(side=100, overlap=50)
