@@ -56,6 +56,10 @@ LISTED = (
 )
 
 
+class NotKept(UsageError):  # noqa: N818 - says what is the matter
+    """There is no such conversation, turn or picture."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """What was said in one run: dumped messages (pictures by digest), the run's folder, seconds since the epoch.
@@ -177,16 +181,39 @@ class Conversations:
                 (key,),
             ).fetchone()
         if row is None:
-            raise UsageError(f"there is no turn {key!r}")
+            raise NotKept(f"there is no turn {key!r}")
         return row[5], _turn(row[:5])
+
+    def copy(self, keys: Sequence[str], name: str) -> None:
+        """Add copies of turns to a conversation, in the order given; they share their runs."""
+        with self._writing() as db:
+            owner = self._owner(db, name, time.time())
+            for key in keys:
+                made = db.execute(
+                    "INSERT INTO turns (conversation, run, time, messages, text, key, done) "
+                    "SELECT ?, run, time, messages, text, ?, done FROM turns WHERE key = ? RETURNING id",
+                    (owner, new_key(), key),
+                ).fetchone()
+                if made is None:
+                    raise NotKept(f"there is no turn {key!r}")
+                pictures = (
+                    "INSERT INTO pictures SELECT p.digest, ? FROM pictures p JOIN turns t ON t.id = p.turn "
+                    "WHERE t.key = ?"
+                )
+                db.execute(pictures, (made[0], key))
+
+    def holds(self, run: str) -> bool:
+        """Return whether a turn of any conversation was this run."""
+        with self._reading() as db:
+            return db.execute("SELECT 1 FROM turns WHERE run = ?", (run,)).fetchone() is not None
 
     def picture(self, digest: str) -> Image:
         """Return a picture of a conversation. Raises ``UsageError`` when it is not there."""
         if not digest.isalnum():
-            raise UsageError(f"{digest!r} is no digest of a picture")
+            raise NotKept(f"{digest!r} is no digest of a picture")
         path = self.folder / PICTURES / digest
         if not path.is_file():
-            raise UsageError(f"no conversation holds the picture {digest[:12]}")
+            raise NotKept(f"no conversation holds the picture {digest[:12]}")
         return Image.open(path)
 
     def list(self) -> list[Conversation]:
@@ -220,7 +247,7 @@ class Conversations:
             except sqlite3.IntegrityError as error:
                 raise UsageError(f"there is a conversation {new!r} already") from error
             if not changed:
-                raise UsageError(f"there is no conversation {old!r}")
+                raise NotKept(f"there is no conversation {old!r}")
 
     def delete(self, name: str) -> None:
         """Delete a conversation: its text is overwritten on disk, its pictures are removed if no other has them.
@@ -229,7 +256,7 @@ class Conversations:
         """
         with self._writing() as db:
             if not db.execute("DELETE FROM conversations WHERE name = ?", (name,)).rowcount:
-                raise UsageError(f"there is no conversation {name!r}")
+                raise NotKept(f"there is no conversation {name!r}")
             used = {digest for (digest,) in db.execute("SELECT DISTINCT digest FROM pictures")}
             for path in (self.folder / PICTURES).glob("*"):
                 if path.name not in used:
@@ -240,7 +267,7 @@ class Conversations:
     def _one(self, db: sqlite3.Connection, column: str, value: str) -> Conversation:
         row = db.execute(f"SELECT {LISTED} FROM conversations c WHERE {column} = ?", (value,)).fetchone()
         if row is None:
-            raise UsageError(f"there is no conversation {value!r}")
+            raise NotKept(f"there is no conversation {value!r}")
         return Conversation(*row)
 
     def _owner(self, db: sqlite3.Connection, name: str, when: float) -> int:

@@ -28,8 +28,10 @@ EXTRAS = {
     "torch": "local",
     "transformers": "local",
     "chromadb": "memory",
+    "fastapi": "serve",
     "playwright": "web",
     "miniwob": "evals",
+    "uvicorn": "serve",
     "skimage": "evals",
 }
 

@@ -29,6 +29,7 @@ from .run import run
 from .runs import runs
 from .scenes import scenes
 from .schema import schema
+from .serve import serve
 from .terminal import complain
 from .web import web
 
@@ -45,6 +46,7 @@ COMMANDS = {
     "attend": attend,
     "web": web,
     "chat": chat,
+    "serve": serve,
     "run": run,
     "resume": resume,
     "replay": replay,

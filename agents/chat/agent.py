@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from agentkit.content import Image, Message
+from agentkit.content import Image, Message, dump, images_of
 from agentkit.contracts.event import Note, Said
 from agentkit.contracts.result import Evidence
 from agentkit.errors import UsageError
@@ -57,7 +57,7 @@ class ChatAgent(GraphAgent):
 
     ``arun(text, images=[...], conversation="name", url=None)`` is one turn and one run; ``astream`` gives its
     events, with the answer's text as ``Said`` events while it is written. Without a name nothing is recalled or
-    remembered. A picture or an address in the turn settles where it goes; else the model chooses, by likelihood
+    remembered; ``past=[Message, ...]`` then is what was said before. A picture or an address in the turn settles where it goes; else the model chooses, by likelihood
     where it scores options. Questions of the abilities are questions of the turn: ``aresume(result, answer)``.
 
     ``memory`` is where conversations are (``Conversations``, a folder, None for the default one).
@@ -94,17 +94,23 @@ class ChatAgent(GraphAgent):
         given = dict(arguments)
         images = [Image.open(item) for item in given.pop("images", None) or ()]
         conversation, url = given.pop("conversation", None), given.pop("url", None)
+        earlier: list[Message] = list(given.pop("past", None) or ())
         if given:
-            raise UsageError(f"a turn takes no {', '.join(given)}", mend="images, conversation, url")
+            raise UsageError(f"a turn takes no {', '.join(given)}", mend="images, conversation, past, url")
+        if earlier and conversation is not None:
+            raise UsageError("a named conversation knows its own past", mend="leave out past, or the name")
         if conversation is not None:
             checked_name(conversation)
-        for image in images:
+        for image in [*images, *images_of(earlier)]:
             # Decoded now, so that a damaged picture is found before any call of a model.
             _ = image.pixels
+        for image in images_of(earlier):
+            run.put_image(image)
         return {
             "images": [run.put_image(image) for image in images],
             "conversation": conversation,
             "url": url,
+            **({"past": dump(earlier)} if earlier else {}),
         }
 
     def begin(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +144,7 @@ class ChatAgent(GraphAgent):
         """Read what was said before."""
         name = state.get("conversation")
         if name is None:
-            return {"past": []}
+            return {"past": state.get("past", [])}
 
         async def fetch() -> list[dict[str, Any]]:
             return await asyncio.to_thread(past.recall, self.conversations, name, context.run, TURNS)

@@ -1,0 +1,203 @@
+"""The application: who may come in, what is where, and how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+
+from agentkit.errors import AgentKitError, UsageError
+from agentkit.runtime.agent import GraphAgent
+from agentkit.version import VERSION
+
+from ....memory.conversations import NotKept
+from ..agent import ChatAgent
+from . import api, openai_api
+from .config import ServerConfig
+from .conversations import Talks
+from .line import SharedCast
+from .people import COOKIE, People, Person, Unknown, session_of
+from .schema import Problem, TokenGiven
+from .security import Guard, TooLarge
+from .turns import Conflict, Turns
+
+log = logging.getLogger(__name__)
+PAGE = Path(__file__).parent / "page"
+MEDIA = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+}
+MONTH = 30 * 24 * 3600
+# The first that fits counts.
+CODES = ((Unknown, 401), (NotKept, 404), (Conflict, 409), (UsageError, 400))
+
+
+def create_app(config: ServerConfig, *, cast: SharedCast | None = None) -> FastAPI:
+    """Return the chat server as an ASGI application. ``cast`` holds models of the caller's own."""
+    people = People(config)
+    shared = cast or SharedCast(config.settings)
+
+    def make(person: Person) -> GraphAgent:
+        return ChatAgent(
+            memory=person.conversations,
+            strategy=config.strategy,
+            cast=shared,
+            settings=config.settings.model_copy(update={"runs": person.runs}),
+        )
+
+    talks = {person.name: Talks(person, Turns(person, make), shared, config) for person in people.all}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for person in people.all:
+            person.pictures.sweep()
+        loading = asyncio.create_task(_preload(shared)) if config.preload else None
+        yield
+        if loading is not None:
+            loading.cancel()
+        for item in talks.values():
+            await item.turns.aclose()
+        await shared.aclose()
+
+    app = FastAPI(
+        title="agentkit chat",
+        version=VERSION,
+        description="Conversations with agents: the API that the page uses, and one like OpenAI's.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.include_router(api.router)
+    app.include_router(openai_api.router)
+    _add_page(app, people)
+    _add_errors(app)
+    app.state.people, app.state.talks = people, talks
+    # Outermost: nothing is looked at before it.
+    app.add_middleware(Guard, guarded=people.guarded, max_picture=config.max_picture)
+    return app
+
+
+async def serve(config: ServerConfig, *, ready: Any = None) -> None:
+    """Serve until Ctrl-C. ``ready`` is called with the address when the server answers.
+
+    Raises ``UsageError`` when the address is taken.
+    """
+    app = create_app(config)
+    settings = uvicorn.Config(
+        app,
+        host=config.host,
+        port=config.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Streams stay open as long as the page does; they are not waited for.
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(settings)
+    sock = _bound(settings, config)
+    if ready is not None:
+        ready(address_of(config, sock.getsockname()[1]))
+    await server.serve(sockets=[sock])
+
+
+def address_of(config: ServerConfig, port: int) -> str:
+    """Return the page's address."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{port}/"
+
+
+def _bound(settings: uvicorn.Config, config: ServerConfig) -> Any:
+    import socket
+
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((config.host, config.port))
+    except OSError as error:
+        sock.close()
+        raise UsageError(
+            f"{config.host}:{config.port} can't be used: {error.strerror}", mend="--port N"
+        ) from error
+    return sock
+
+
+async def _preload(cast: SharedCast) -> None:
+    for role in ("decide", "see"):
+        try:
+            await cast.get(role)
+        except AgentKitError as error:
+            # The state of the role says so on the page, too; a turn that needs it fails with the same words.
+            log.warning("%s: %s", role, error)
+
+
+def _add_page(app: FastAPI, people: People) -> None:
+    files = {path.name: path for path in [*PAGE.iterdir(), *(PAGE / "vendor").iterdir()] if path.is_file()}
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(files["index.html"], media_type=MEDIA[".html"])
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> Response:
+        return FileResponse(files["icon.svg"], media_type=MEDIA[".svg"])
+
+    @app.get("/page/{name}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        # By exact name: nothing that a request says is ever joined to a path.
+        if name not in files:
+            raise NotKept(f"there is no file {name!r}")
+        path = files[name]
+        kept = {"cache-control": "no-cache"}
+        return FileResponse(path, media_type=MEDIA.get(path.suffix, "text/plain"), headers=kept)
+
+    @app.post("/api/session", include_in_schema=True, operation_id="enter", status_code=204)
+    async def enter(given: TokenGiven, request: Request) -> Response:
+        """Gives the page a cookie for a token."""
+        if people.guarded and people.by_token(given.token) is None:
+            raise Unknown("this token is not known")
+        answer = Response(status_code=204)
+        answer.set_cookie(
+            COOKIE,
+            session_of(given.token),
+            max_age=MONTH,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    @app.delete("/api/session", operation_id="leave", status_code=204)
+    async def leave() -> Response:
+        """Takes the page's cookie away."""
+        answer = Response(status_code=204)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(AgentKitError)
+    async def refused(_: Request, error: AgentKitError) -> Response:
+        status = next((code for kind, code in CODES if isinstance(error, kind)), 500)
+        return JSONResponse(Problem(error=error.message, mend=error.mend).model_dump(), status)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return JSONResponse(Problem(error=f"{where}: {first['msg']}").model_dump(), 400)
+
+    @app.exception_handler(TooLarge)
+    async def too_large(_: Request, error: TooLarge) -> Response:
+        return JSONResponse(Problem(error=str(error)).model_dump(), 413)

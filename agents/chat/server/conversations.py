@@ -1,0 +1,136 @@
+"""The conversations of one person as the API shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentkit.errors import UsageError
+from agentkit.runtime.budget import limits_of
+
+from ....memory import conversations as memory
+from ....memory.conversations import checked_name
+from .config import ServerConfig
+from .line import SharedCast
+from .people import Person
+from .schema import ConversationInfo, ConversationPage, Found, Listing, NewTurn, Turn
+from .turns import Turns
+from .views import turn_view
+
+UNNAMED = "New conversation"
+LONGEST_TITLE = 48
+MOST_HITS = 50
+
+
+@dataclass
+class Talks:
+    """What one person can do with their conversations."""
+
+    person: Person
+    turns: Turns
+    cast: SharedCast
+    config: ServerConfig
+
+    @property
+    def budget(self) -> dict[str, float]:
+        """The limits of a turn, by name."""
+        return limits_of(self.config.settings).model_dump(exclude_none=True)
+
+    def listing(self, search: str) -> Listing:
+        """Return all conversations, and the turns that hold a text."""
+        found = self._kept.list()
+        keys = {item.name: item.key for item in found}
+        hits = self._kept.search(search)[:MOST_HITS] if search.strip() else []
+        return Listing(
+            conversations=[self._info(item) for item in found],
+            hits=[
+                Found(conversation=keys[hit.name], name=hit.name, number=hit.number, text=hit.text)
+                for hit in hits
+                if hit.name in keys
+            ],
+        )
+
+    def create(self, name: str | None) -> ConversationInfo:
+        """Add a conversation; without a name it has a stand-in until its first turn."""
+        made = self._kept.create(checked_name(name.strip()) if name else self._free(UNNAMED))
+        return self._info(made)
+
+    def page(self, key: str, last: int) -> ConversationPage:
+        """Return a conversation with its newest turns."""
+        info = self._kept.find(key)
+        turns = self._kept.turns(info.name, unfinished=True)
+        shown = [self._view(turn, info.name) for turn in turns[-last:]]
+        return ConversationPage(**self._info(info).model_dump(), shown=shown, earlier=len(turns) - len(shown))
+
+    def everything(self, key: str) -> tuple[ConversationInfo, list[Turn]]:
+        """Return a conversation with all its turns."""
+        info = self._kept.find(key)
+        turns = self._kept.turns(info.name, unfinished=True)
+        return self._info(info), [self._view(turn, info.name) for turn in turns]
+
+    def rename(self, key: str, name: str) -> ConversationInfo:
+        """Give a conversation another name."""
+        self._kept.rename(self._kept.find(key).name, checked_name(name.strip()))
+        return self._info(self._kept.find(key))
+
+    async def delete(self, key: str) -> None:
+        """Delete a conversation with its recordings, when its turns have been stopped."""
+        await self.turns.delete(self._kept.find(key).name)
+
+    def begin(self, key: str, new: NewTurn) -> Turn:
+        """Begin a turn; the first one names a conversation that has no name of its own."""
+        info = self._kept.find(key)
+        turn = self.turns.begin(info.name, new)
+        if info.name.startswith(UNNAMED) and len(self._kept.turns(info.name, unfinished=True)) == 1:
+            self._kept.rename(info.name, self._free(title_of(new.text)))
+        return self.turns.view(turn.key)
+
+    def branch(self, key: str, before: str) -> ConversationInfo:
+        """Copy the finished turns before one into a new conversation. Raises ``UsageError`` for another's turn."""
+        info = self._kept.find(key)
+        turns = self._kept.turns(info.name, unfinished=True)
+        place = next((i for i, turn in enumerate(turns) if turn.key == before), None)
+        if place is None:
+            raise UsageError("this turn is not of this conversation")
+        made = self._kept.create(self._free(f"{info.name[:LONGEST_TITLE]} (branch)"))
+        self._kept.copy([turn.key for turn in turns[:place] if turn.done], made.name)
+        return self._info(self._kept.find(made.key))
+
+    # Inside.
+
+    @property
+    def _kept(self) -> memory.Conversations:
+        return self.person.conversations
+
+    def _view(self, turn: memory.Turn, name: str) -> Turn:
+        return turn_view(turn, name, running=turn.key in self.turns.live)
+
+    def _info(self, item: memory.Conversation) -> ConversationInfo:
+        running = [key for key in self.turns.live if self._kept.turn(key)[0] == item.name]
+        return ConversationInfo(
+            key=item.key,
+            name=item.name,
+            created=item.created,
+            updated=item.updated,
+            turns=item.turns,
+            running=len(running),
+        )
+
+    def _free(self, wanted: str) -> str:
+        taken = {item.name for item in self._kept.list()}
+        number, name = 1, wanted
+        while name in taken:
+            number += 1
+            name = f"{wanted} {number}"
+        return name
+
+
+def title_of(text: str) -> str:
+    """Return the first words of a turn as a name."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    words = line.split()
+    title = ""
+    for word in words:
+        if title and len(title) + len(word) + 1 > LONGEST_TITLE:
+            return title + "…"
+        title = f"{title} {word}".strip()[:LONGEST_TITLE]
+    return title or UNNAMED

@@ -1,0 +1,73 @@
+"""A turn that runs: its events so far, and whoever follows them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from agentkit.contracts.event import Acted, EventBase
+from agentkit.runtime.agent import GraphAgent
+
+from .views import slim
+
+
+class LiveTurn:
+    """The events of one attempt and of those before it, in order, as lines of JSON.
+
+    ``ahead`` is how many calls of others the turn's model has to answer first.
+    """
+
+    def __init__(self, key: str, agent: GraphAgent, earlier: list[dict[str, Any]]) -> None:
+        self.key, self.agent = key, agent
+        self.lines: list[tuple[int, str]] = [line_of(event) for event in earlier]
+        self.ahead = 0
+        self.stopped = False
+        self.ended = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._under_way: set[str] = set()
+
+    def take(self, event: EventBase) -> None:
+        """Take an event of the run."""
+        if isinstance(event, Acted):
+            change = self._under_way.add if event.state == "pending" else self._under_way.discard
+            change(event.action)
+        self.lines.append(line_of(event.model_dump(mode="json", exclude_none=True)))
+        self._wake()
+
+    def wait_behind(self, ahead: int) -> None:
+        """Take how many calls are ahead in the line."""
+        self.ahead = ahead
+        self._wake()
+
+    def end(self) -> None:
+        """Tell the followers that this attempt is over."""
+        self.ended.set()
+        self._wake()
+
+    @property
+    def acting(self) -> bool:
+        """Whether an action is under way that should not be cut in two."""
+        return bool(self._under_way)
+
+    async def change(self, seen: Callable[[], bool], patience: float) -> bool:
+        """Wait until ``seen`` says that there is something new; returns False after ``patience`` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                while not seen():
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _wake(self) -> None:
+        # Those who wait hold the old event; the next change sets the new one.
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def line_of(event: dict[str, Any]) -> tuple[int, str]:
+    """Return the number of an event, and the event as a line of JSON."""
+    return event["seq"], json.dumps(slim(event), ensure_ascii=False, separators=(",", ":"))

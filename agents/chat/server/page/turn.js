@@ -1,0 +1,233 @@
+// One turn of a conversation: what was asked, what happens, what came of it.
+
+import { h, announce, banner, count, money, seconds, when } from "./dom.js";
+import { call, follow, newKey, pictureOf, pictureOfTurn } from "./api.js";
+import { markdown, linkMentions } from "./markdown.js";
+import { Regions, thumbnail } from "./regions.js";
+import { Steps, doing } from "./steps.js";
+import { card } from "./cards.js";
+
+const ENDED = {
+  stopped: "Stopped.", interrupted: "The server stopped while this was under way.", budget: "The budget is spent.", failed: "This failed",
+};
+const AGAIN = { stopped: "Go on", interrupted: "Go on", budget: "Go on", failed: "Try again" };
+
+/** A turn on the page. `host` is told of changes: changed(turn), began(turn), branch(turn), prefill(text). */
+export class TurnView {
+  constructor(turn, host) {
+    this.host = host;
+    this.key = turn.key;
+    this.last = -1;
+    this.text = "";
+    this.regions = new Map();
+    this.page = null;
+    this.letGo = null;
+    this.steps = new Steps(turn.key, () => this.loadSteps());
+    this.now = h("p", { class: "now", hidden: true });
+    this.pictures = h("div", { class: "regions-list" });
+    this.answer = h("div", { class: "answer", "aria-live": "off" });
+    this.evidence = h("ul", { class: "evidence", "aria-label": "Evidence", hidden: true });
+    this.asks = h("div", { class: "asks" });
+    this.state = h("p", { class: "turn-state", hidden: true });
+    this.controls = h("div", { class: "turn-controls" });
+    this.element = h("article", { class: "turn", "data-key": turn.key, "aria-label": `Turn of ${when(turn.time)}` },
+      this.asked(turn),
+      h("div", { class: "reply" }, this.steps.element, this.pictures, this.now, this.answer, this.evidence, this.asks, this.state, this.controls));
+    this.update(turn);
+  }
+
+  /** Take the turn as the server has it. */
+  update(turn) {
+    this.turn = turn;
+    this.element.dataset.status = turn.status;
+    this.element.setAttribute("aria-busy", String(turn.status === "running"));
+    if (turn.status === "running") this.follow();
+    else this.settle();
+    this.drawControls();
+  }
+
+  asked(turn) {
+    const pictures = turn.pictures.map((digest, i) => thumbnail(pictureOf(digest, 480), pictureOf(digest, 2400), `Picture ${i + 1}`));
+    return h("div", { class: "asked" },
+      h("h2", { class: "hidden", text: "You" }),
+      pictures.length ? h("div", { class: "asked-pictures" }, pictures) : null,
+      h("p", { class: "asked-text", text: turn.text }));
+  }
+
+  // Following.
+
+  follow() {
+    if (this.letGo) return;
+    this.asks.replaceChildren();
+    this.answer.replaceChildren();
+    this.text = "";
+    this.doing("Waiting for the agent");
+    this.letGo = follow(this.key, this.last, {
+      event: (event) => this.take(event),
+      queue: (ahead) => this.doing(ahead ? `Waiting for the model: ${count(ahead, "call")} ahead` : "Working"),
+      line: (open) => banner(open ? "" : "The connection is lost. Trying again…"),
+      end: (turn) => {
+        this.letGo = null;
+        this.update(turn);
+        announce(turn.status === "done" ? `Answer: ${turn.answer ?? ""}` : turn.question ? `Question: ${turn.question.text}` : `The turn is ${turn.status}`);
+        this.host.changed(turn);
+      },
+    });
+  }
+
+  /** Fetch the events of a turn that is over, for the list of steps. */
+  loadSteps() {
+    if (this.letGo || this.last >= 0) return;
+    const stop = follow(this.key, -1, {
+      event: (event) => { this.last = event.seq; this.steps.take(event); this.draw(event); },
+      queue: () => {}, line: () => {}, end: () => stop(),
+    });
+  }
+
+  take(event) {
+    this.last = event.seq;
+    this.steps.take(event);
+    const words = doing(event);
+    if (words) this.doing(words);
+    if (event.kind === "run_resumed") this.text = "";
+    if (event.kind === "said") this.say(event.text);
+    this.draw(event);
+  }
+
+  draw(event) {
+    if (event.kind === "looked") this.regionsOf(event.image).look(event);
+    else if (event.kind === "found" && event.evidence.image) this.regionsOf(event.evidence.image).prove(event.evidence);
+    else if (event.kind === "observed" && event.url) this.page = event;
+  }
+
+  say(text) {
+    this.text += text;
+    this.now.hidden = true;
+    if (this.drawing) return;
+    this.drawing = requestAnimationFrame(() => {
+      this.drawing = 0;
+      if (this.letGo) {
+        this.answer.replaceChildren(markdown(this.text));
+        this.host.grew();
+      }
+    });
+  }
+
+  doing(words) {
+    this.now.hidden = Boolean(this.text);
+    this.now.textContent = words;
+    this.host.grew();
+  }
+
+  regionsOf(digest) {
+    if (!this.regions.has(digest)) {
+      const number = this.regions.size + 1;
+      const made = new Regions(pictureOfTurn(this.key, digest), `Picture ${number}, with the regions that were looked at`);
+      this.regions.set(digest, made);
+      this.pictures.append(made.element);
+    }
+    return this.regions.get(digest);
+  }
+
+  // What came of it.
+
+  settle() {
+    const { turn } = this;
+    this.letGo?.();
+    this.letGo = null;
+    this.now.hidden = true;
+    this.answer.replaceChildren(markdown(turn.answer ?? ""));
+    this.answer.classList.toggle("untrusted", !turn.trusted);
+    this.steps.element.hidden = !turn.recorded;
+    this.steps.describe(turn.usage);
+    this.drawEvidence();
+    for (const regions of this.regions.values()) regions.settle();
+    this.state.hidden = !(turn.status in ENDED);
+    this.state.textContent = turn.error ? `${ENDED[turn.status]}: ${turn.error}`.replace(".:", ":") : ENDED[turn.status] ?? "";
+    this.asks.replaceChildren();
+    if (turn.question) {
+      this.asks.append(card(turn.question, this.key, this.page, async (text) => {
+        const taken = await call("POST", `/api/turns/${this.key}/answer`, { question: turn.question.id, answer: text });
+        this.update(taken);
+        this.host.changed(taken);
+      }));
+    }
+  }
+
+  drawEvidence() {
+    const { turn } = this;
+    const shown = turn.evidence.map((item) => {
+      const regions = item.image && turn.recorded ? this.regionsOf(item.image) : null;
+      return { item, regions, index: regions ? regions.prove(item) : -1 };
+    });
+    this.evidence.hidden = !shown.length;
+    this.evidence.replaceChildren(...shown.map((entry) => h("li", {}, proof(entry))));
+    linkMentions(this.answer, shown.map(({ item }) => item.label), (i, on, scroll) => {
+      shown[i].regions?.highlight(shown[i].index, on, scroll);
+    });
+  }
+
+  drawControls() {
+    const { turn } = this;
+    const button = (text, action, label) => h("button", { type: "button", class: "text-button", text, "aria-label": label ?? text, onclick: () => this.attempt(action) });
+    const items = [];
+    if (turn.status === "running") {
+      items.push(button("Stop", () => this.post("stop")), button("Pause", () => this.post("pause")), button("Correct", () => this.correct()));
+    } else {
+      const { usage } = turn;
+      if (usage.calls) items.push(h("span", { class: "took", text: [seconds(usage.seconds), count(usage.input_tokens + usage.output_tokens, "token"), money(usage.cost)].join(" · ") }));
+      if (turn.status in AGAIN) items.push(button(AGAIN[turn.status], () => this.post("resume")));
+      if (turn.status === "waiting") items.push(button("Correct", () => this.correct()));
+      if (turn.answer) items.push(button("Copy", async () => { await navigator.clipboard.writeText(turn.answer); announce("Copied"); }, "Copy the answer"));
+      items.push(button("Ask again", () => this.host.again(turn)), button("Edit and branch", () => this.host.branch(turn)));
+      if (turn.recorded) items.push(h("a", { class: "text-button", href: `/api/turns/${turn.key}/report`, target: "_blank", rel: "noopener", text: "Report" }));
+    }
+    this.controls.replaceChildren(...items);
+  }
+
+  async attempt(action) {
+    try {
+      await action();
+    } catch (error) {
+      announce(error.message);
+      this.state.textContent = error.message;
+      this.state.hidden = false;
+    }
+  }
+
+  async post(what) {
+    const turn = await call("POST", `/api/turns/${this.key}/${what}`);
+    if (what === "pause") this.doing("Pausing after this step");
+    // A turn that was stopped ends its own stream.
+    else if (!this.letGo || turn.status !== "running") this.update(turn);
+    this.host.changed(turn);
+  }
+
+  correct() {
+    const input = h("input", { class: "input", type: "text", "aria-label": "What is wrong", placeholder: "No, the blue one", maxlength: 4000 });
+    const form = h("form", { class: "row correction", onsubmit: (event) => {
+      event.preventDefault();
+      if (!input.value.trim()) return;
+      this.attempt(async () => {
+        const turn = await call("POST", `/api/turns/${this.key}/steer`, { text: input.value.trim(), key: newKey() });
+        form.remove();
+        this.host.began(turn);
+      });
+    } }, input, h("button", { class: "button", type: "submit", text: "Correct" }), h("button", { class: "button quiet", type: "button", text: "Cancel", onclick: () => form.remove() }));
+    this.controls.after(form);
+    input.focus();
+  }
+
+  remove() {
+    this.letGo?.();
+    this.element.remove();
+  }
+}
+
+function proof({ item, regions, index }) {
+  if (item.kind === "source") return h("span", { class: "chip" }, h("span", { text: item.source ?? "" }), item.text ? h("q", { text: item.text }) : null);
+  const score = item.score === null || item.score === undefined ? "" : ` · ${Math.round(item.score * 100)} %`;
+  const label = `${item.label ?? "region"}${score}`;
+  const point = (on, scroll) => regions?.highlight(index, on, scroll);
+  return h("button", { type: "button", class: "chip", text: label, "aria-label": `Evidence: ${label}. Show where`, onmouseenter: () => point(true), onmouseleave: () => point(false), onfocus: () => point(true), onblur: () => point(false), onclick: () => point(true, true) });
+}
