@@ -25,6 +25,9 @@ def ask(
     question: Annotated[str, typer.Argument(help="What to find out.")],
     image: Annotated[list[Path] | None, typer.Option("--image", "-i", help="A picture; repeatable.")] = None,
     strategy: Annotated[Strategy, typer.Option(help="One look, or visual search.")] = Strategy.vstar,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write the run's report to this file (HTML), too.")
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
@@ -35,8 +38,10 @@ def ask(
     for path in image or []:
         if not path.is_file():
             raise UsageError(f"there is no picture at {path}")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {report.parent} for the report", mend="make it first")
     agent, arguments = _agent(flags, strategy, [str(path) for path in image or []])
-    finish(run_agent(agent, lambda: agent.arun(question, out=flags.out, **arguments), flags), flags)
+    finish(run_agent(agent, lambda: agent.arun(question, out=flags.out, **arguments), flags), flags, report)
 
 
 def _agent(flags: Flags, strategy: Strategy, images: list[str]) -> tuple[GraphAgent, dict[str, Any]]:

@@ -76,12 +76,16 @@ def resume_command(run: str, answer: str = "") -> str:
     return f"agentkit resume {shlex.quote(run)}" + (f" --answer {answer}" if answer else "")
 
 
-def finish(result: Result, flags: Flags) -> None:
-    """Print a result, and leave with its exit code."""
+def finish(result: Result, flags: Flags, report: Path | None = None) -> None:
+    """Print a result, write its report to a file if one is named, and leave with its exit code."""
     if flags.json:
         print_json(result)
     else:
         show_result(result)
+    if report is not None and result.run:
+        from ..runs.report import write_report
+
+        note(f"report: {write_report(Path(result.run), report)}", "dim")
     if result.status == "needs_input" and result.question is not None:
         if not flags.json:
             show_question(result.question)
