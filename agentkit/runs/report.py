@@ -22,6 +22,7 @@ from ..contracts.event import EVENT, EventBase
 from ..errors import RunError
 from .folder import EVENTS, REPORT, RunFolder
 from .report_pictures import Pictures, shape
+from .report_search import main_score
 from .report_view import View, edit_words, ranking
 
 # Longer texts are cut; the whole of them is in the run folder.
@@ -108,6 +109,7 @@ def _environment(pictures: Pictures) -> Environment:
         "pictures": pictures,
         "ranking": ranking,
         "shape": shape,
+        "main_score": main_score,
     }
     return environment
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,14 +43,17 @@ STRATEGIES = {
     ),
 }
 
+# The score that tells most of a region, the best first; else it is the first between 0 and 1.
+TELLING = ("exists", "answering", "reward", "confidence")
+
 # What the scores mean, by name.
 SCORES = {
-    "exists": "how likely the thing is seen there (0 to 1)",
+    "exists": "how likely the thing is seen there",
     "latent": "how likely it could be found there by looking closer",
     "answering": "how surely the question can be answered from there",
     "answerable": "how surely the question can be answered from there",
     "priority": "the place in the queue: the highest is looked at next",
-    "confidence": "how sure the find is that was made there (0 to 1)",
+    "confidence": "how sure the find is that was made there",
     "again": "how sure it was when it was looked at once more, from closer or farther",
     "cue": "the strongest sign of the thing in a part of the region",
     "context": "1 where the model named a likely place instead of the thing",
@@ -97,8 +100,8 @@ class Region:
 
     @property
     def score(self) -> float:
-        """The score that is shown by colour and size: the first that may be a probability, else 0."""
-        return next((value for value in self.scores.values() if 0 <= value <= 1), 0.0)
+        """The score that is shown by colour and size, 0 to 1."""
+        return main_score(self.scores) or 0.0
 
     @property
     def area(self) -> float:
@@ -284,6 +287,13 @@ def searches(events: Iterable[ev.EventBase], strategy: str = "") -> list[Search]
     for search in found.values():
         search.strategy = search.strategy or strategy
     return list(found.values())
+
+
+def main_score(scores: Mapping[str, float]) -> float | None:
+    """Return the score that tells most of a region, between 0 and 1; None when it has none."""
+    ranked = sorted(scores, key=lambda name: TELLING.index(name) if name in TELLING else len(TELLING))
+    value = next((scores[name] for name in ranked if name in TELLING or 0 <= scores[name] <= 1), None)
+    return None if value is None else min(max(value, 0.0), 1.0)
 
 
 def _same(one: ev.Looked, other: ev.Looked) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from ..contracts import event as ev
 from ..contracts.result import Evidence, Question, Result, Usage
 from ..contracts.run import RunInfo
-from .report_search import Search, searches
+from .report_search import Search, main_score, searches
 
 Box = tuple[float, float, float, float]
 MAX_CHIPS = 4
@@ -291,7 +291,7 @@ def chips_of(events: Sequence[ev.EventBase]) -> list[tuple[str, str]]:
 
 
 def _of_looks(events: list[ev.Looked]) -> str:
-    best = max((value for event in events for value in list(event.scores.values())[:1]), default=None)
+    best = max((score for event in events if (score := main_score(event.scores)) is not None), default=None)
     count = f"{len(events)} region{'s' if len(events) > 1 else ''}"
     return count if best is None else f"{count}, {'best ' if len(events) > 1 else ''}{best:.2f}"
 

@@ -15,7 +15,7 @@ from reading import HOSTILE, harmless, open_report, report
 from agentkit.contracts import event as ev
 from agentkit.contracts.result import Evidence
 from agentkit.runs.report import events_of, write_report
-from agentkit.runs.report_search import Search, searches
+from agentkit.runs.report_search import Search, main_score, searches
 
 SHOWN = "document.querySelectorAll('.region:not(.later)').length"
 
@@ -178,6 +178,15 @@ def test_heat_of_a_long_search_keeps_the_file_small(tmp_path):
         search.add(look(node, heat=cells))
     kept = [len(item["heat"]) for item in search.data()["looks"]]
     assert kept == [200] * 100
+
+
+@given(st.dictionaries(st.sampled_from(["priority", "exists", "visits", "reward", "x"]), st.floats(-2, 9)))
+def test_the_score_that_tells_most_is_shown(scores):
+    shown = main_score(scores)
+    if "exists" in scores:
+        assert shown == min(max(scores["exists"], 0), 1)
+    assert shown is None or 0 <= shown <= 1
+    assert shown is not None or not any(0 <= value <= 1 for value in scores.values())
 
 
 # The page.
