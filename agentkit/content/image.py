@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import os
 import threading
 import warnings
@@ -54,6 +55,8 @@ class Image:
         self._box = box
         self.path = path
         self._pixels: PILImage | None = None
+        # The picture halved once, twice, ...: a third of its memory in all, made when it is asked for.
+        self._halves: list[PILImage] = []
         self._size: tuple[int, int] | None = None
         self._lock = threading.Lock()
         if parent is not None and box is not None:
@@ -118,6 +121,27 @@ class Image:
                     self._pixels = _decode(self._data or b"", self._name)
                     self._size = self._pixels.size
             return self._pixels
+
+    def shrunk(self, least: int) -> PILImage:
+        """Return the pixels, halved as long as both sides stay at least ``least`` pixels (read-only).
+
+        For readers that see no more than that: a large region of a large picture costs a fraction of its pixels.
+        """
+        halvings = max(math.floor(math.log2(max(min(self.size) / max(least, 1), 1))), 0)
+        if halvings == 0:
+            return self.pixels
+        if self.parent is None:
+            return self._half(halvings)
+        scale = 2**halvings
+        left, top, right, bottom = self.box.scale(1 / scale).round()
+        return self.parent._half(halvings).crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+
+    def _half(self, times: int) -> PILImage:
+        pixels = self.pixels
+        with self._lock:
+            while len(self._halves) < times:
+                self._halves.append((self._halves[-1] if self._halves else pixels).reduce(2))
+            return self._halves[times - 1]
 
     def crop(self, box: Box) -> Image:
         """Return a region as a picture; ``box`` is in pixels of the original, clipped to it.

@@ -20,7 +20,7 @@ from ..attention.architectures import PICTURE, image_grid
 from ..attention.spans import Span, Spans
 from ..content import Message, Part, Picture, Text
 from ..errors import ModelError, UsageError
-from .local_view import view_of
+from .local_view import fixed_side, view_of
 
 OPEN, CLOSE = "\ue0a0", "\ue0a1"
 MARKER = re.compile(f"{OPEN}(\\d+){CLOSE}")
@@ -173,8 +173,12 @@ class Encoder:
         """Return the picture tensors and, per picture, the text that its placeholder expands to."""
         if not pictures:
             return {}, []
+        least = fixed_side(self.processor.image_processor, self.module.config.model_type)
+        pixels = [
+            picture.image.pixels if least is None else picture.image.shrunk(2 * least) for picture in pictures
+        ]
         batch = self.processor(
-            images=[[picture.image.pixels for picture in pictures]],
+            images=[pixels],
             text=[str(self.image_token) * len(pictures)],
             return_text_replacement_offsets=True,
             return_tensors=None,

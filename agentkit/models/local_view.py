@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..attention.architectures import PICTURE
+
 
 def view_of(
     processor: Any, size: tuple[int, int], squared: bool | None = None
@@ -29,3 +31,13 @@ def view_of(
         across, down = resized.width / width, resized.height / height
     half_width, half_height = crop.width / across / 2, crop.height / down / 2
     return width / 2 - half_width, height / 2 - half_height, width / 2 + half_width, height / 2 + half_height
+
+
+def fixed_side(processor: Any, model_type: str) -> int | None:
+    """Return the longest side in pixels that a model sees of any picture, None where it grows with the picture."""
+    card = PICTURE.get(model_type)
+    if card is None or card.grid != "square":
+        return None
+    size = processor.size
+    sides = (getattr(size, name, None) for name in ("shortest_edge", "height", "width"))
+    return max((side for side in sides if side), default=None)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
+from PIL import ImageChops
 
 from agentkit.content import Box, Image, Message, Picture, Text, dump, images_of, load
 from agentkit.errors import ImageError, UsageError
@@ -156,3 +157,18 @@ def test_labels_follow_the_role_unless_said() -> None:
     assert [p.label for p in Message.user("a", label="query").parts] == ["query"]
     part = Message.tool("1", "seen").parts[0]
     assert (part.label, part.trust) == ("observation", "untrusted")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 900), st.integers(1, 900), st.integers(24, 300))
+def test_a_shrunk_picture_stays_large_enough_and_looks_the_same(width: int, height: int, least: int) -> None:
+    ramp = Pillow.linear_gradient("L").resize((width, height)).convert("RGB")
+    image = Image.of_pixels(ramp)
+    small = image.shrunk(least)
+    assert min(small.size) >= min(least, width, height)
+    assert max(small.size) <= max(width, height)
+    part = image.crop(Box(0, 0, max(width // 2, 1), max(height // 2, 1))).shrunk(least)
+    wanted = ramp.crop((0, 0, max(width // 2, 1), max(height // 2, 1))).resize((4, 4), Pillow.Resampling.BOX)
+    near = part.resize((4, 4), Pillow.Resampling.BOX)
+    difference = ImageChops.difference(wanted, near).getextrema()
+    assert max(high for _, high in difference) <= 24
