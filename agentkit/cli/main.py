@@ -21,6 +21,7 @@ from .edits import edits
 from .evaluate import bench, evaluate
 from .exits import FAILED, INTERRUPTED, code_of
 from .flags import with_flags
+from .memory import memory, remember
 from .models import models
 from .replay import replay
 from .report import report
@@ -52,6 +53,8 @@ COMMANDS = {
     "replay": replay,
     "report": report,
     "runs": runs,
+    "remember": remember,
+    "memory": memory,
     "models": models,
     "edits": edits,
     "doctor": doctor,
