@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import UsageError
 
 from .bank import MemoryBank
-from .entry import Entry
+from .entry import Entry, Match
 from .exemplars import ExemplarMemory
 from .facts import UserFacts
 from .store import Store, parse_lines, read_file, write_file
@@ -51,6 +51,13 @@ class Archive:
         if not self.folder.is_dir():
             return []
         return [entry for kind in kinds or STORES for entry in self.store(kind).entries()]
+
+    def nearest(self, text: str, k: int, kinds: Sequence[str] = ()) -> list[Match[Entry]]:
+        """Return the ``k`` entries of some kinds (all) that are nearest to a text, nearest first."""
+        if not self.entries(kinds):
+            return []
+        found = [match for kind in kinds or STORES for match in self.store(kind).nearest(text, k)]
+        return sorted(found, key=lambda match: -match.similarity)[:k]
 
     def show(self, id: str) -> Entry:
         """Return the entry of an id or the unique start of one. Raises ``UsageError`` when there is none."""

@@ -84,7 +84,7 @@ class Entry(Data):
         version = data.get("version", 1)
         if not isinstance(version, int) or version > cls.VERSION:
             raise OtherVersion(
-                f"a {cls.KIND} of version {version}; this agentkit reads versions up to {cls.VERSION}",
+                f"{cls.KIND} of version {version}; this agentkit reads versions up to {cls.VERSION}",
                 mend="use the agentkit that wrote it, or a newer one",
             )
         if data.get("kind", cls.KIND) != cls.KIND:

@@ -76,6 +76,7 @@ async def learn_from_runs(
         for tip in mine:
             _say(folder, tip.id, trial.exemplar.task, 0)
         if trial.failed and not mine:
+            # So that it is not credited a second time.
             _say(folder, "", trial.exemplar.task, 0)
     return learned
 
@@ -106,7 +107,7 @@ def _trajectory(folder: RunFolder, events: Sequence[dict[str, Any]]) -> Exemplar
     steps = output.get("steps") or (_tried_steps(events) if result.status != "done" else [])
     if not steps:
         raise UsageError(f"{folder.path} holds no trajectory: only runs that acted on a page are remembered")
-    seen = next((event["image"] for event in events if event["kind"] == "observed" and event["image"]), None)
+    seen = next((event["image"] for event in events if event["kind"] == "observed" and "image" in event), None)
     known = {name: output[name] for name in FIELDS if name in output}
     data = {
         "task": folder.info.task,

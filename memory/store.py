@@ -81,7 +81,7 @@ class Store(Generic[E]):
         """Put an entry in the place of another one; returns the new one."""
         with self._lock:
             self._checked()
-            self._remove([old.id, new.id])
+            self._remove(list({old.id, new.id}))
             self._insert([new])
         return new
 
