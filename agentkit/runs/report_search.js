@@ -219,7 +219,7 @@ function describe(panel, { order, look, looks, regions, way, found, meanings }) 
 }
 
 function outcomeOf(look, found) {
-  if (!look.find) return found ? "✓ Found here." : "Nothing was seen here.";
+  if (!look.find) return found ? "✓ Found here." : "Nothing was found here.";
   const text = look.find.text ? ` “${look.find.text}”` : "";
   const words = `${boxText(look.find.box)}${text}, ${look.find.confidence.toFixed(2)} sure.`;
   return found ? `✓ Found at ${words}` : `Seen at ${words} Not sure enough.`;

@@ -17,31 +17,51 @@ class Tree:
 
     ROW = 54
     WIDTH = 1080
+    # How wide a region that was visited is, and one that was not; they grow and shrink with the room there is.
+    VISITED, WAITING = 26.0, 11.0
+    SMALLEST, LARGEST = 0.35, 1.6
 
     def __init__(self, below: dict[int | None, list[Region]]) -> None:
         regions = ordered(below)
-        gap = min(max(self.WIDTH / max(sum(r.node not in below for r in regions), 1), 9.0), 44.0)
-        self.labelled = gap >= 18
-        largest = min(gap / 2 - 1, 17.0)
-        places: dict[int, float] = {}
-        self.width = 0.0
+        widths: dict[int, float] = {}
         for region in reversed(regions):
-            # Lower regions come first here, and from right to left.
-            under = [places[other.node] for other in below.get(region.node, [])]
-            if not under:
-                self.width += gap
-            places[region.node] = sum(under) / len(under) if under else self.width - gap / 2
+            under = sum(widths[other.node] for other in below.get(region.node, []))
+            widths[region.node] = max(self.VISITED if region.visited else self.WAITING, under)
+        whole = sum(widths[region.node] for region in below.get(None, []))
+        scale = min(max(self.WIDTH / max(whole, 1.0), self.SMALLEST), self.LARGEST)
+        self.width = whole * scale
+        self.labelled = self.VISITED * scale >= 18
+        largest = min(self.VISITED * scale / 2 - 1, 17.0)
+        places = _places(below, regions, {node: width * scale for node, width in widths.items()})
         top = min((region.depth for region in regions), default=0)
         rows = {region.node: (region.depth - top + 0.5) * self.ROW for region in regions}
         self.height = max(rows.values(), default=0.0) + self.ROW / 2
         self.spots: list[tuple[Region, float, float, float]] = []
         self.lines: list[tuple[Region, float, float, float, float]] = []
         for region in regions:
-            x, y = self.width - places[region.node], rows[region.node]
+            x, y = places[region.node], rows[region.node]
             radius = largest * (0.6 + 0.4 * region.score) if region.visited else min(largest, 3.5)
             self.spots.append((region, x, y, radius))
             if region.above in places:
-                self.lines.append((region, self.width - places[region.above], rows[region.above], x, y))
+                self.lines.append((region, places[region.above], rows[region.above], x, y))
+
+
+def _places(
+    below: dict[int | None, list[Region]], regions: list[Region], widths: dict[int, float]
+) -> dict[int, float]:
+    """Return the middle of each region; those below one stand side by side in the middle of its width."""
+    places: dict[int, float] = {}
+    at = 0.0
+    for region in below.get(None, []):
+        places[region.node] = at + widths[region.node] / 2
+        at += widths[region.node]
+    for region in regions:
+        under = below.get(region.node, [])
+        at = places[region.node] - sum(widths[other.node] for other in under) / 2
+        for other in under:
+            places[other.node] = at + widths[other.node] / 2
+            at += widths[other.node]
+    return places
 
 
 def ordered(below: dict[int | None, list[Region]]) -> list[Region]:
