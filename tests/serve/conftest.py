@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from agentkit.agents.chat.server import ServerConfig, create_app
+from agentkit.agents.chat.server import ChatServer, ServerConfig, create_app
 from agentkit.agents.chat.server.line import SharedCast
 from agentkit.config import Settings
 from agentkit.contracts.result import Usage
@@ -76,7 +75,7 @@ class Served:
 
     url: str
     client: httpx.AsyncClient
-    model: Talker
+    model: Any
     folder: Path
     app: Any
     stop: Callable[[], Any] = field(repr=False)
@@ -112,16 +111,21 @@ def settings_in(folder: Path, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def served(folder: Path, model: Talker | None = None, **config: Any) -> AsyncIterator[Served]:
-    """Run a server in a folder, and stop it at the end."""
+async def served(
+    folder: Path,
+    model: Model | None = None,
+    *,
+    port: int = 0,
+    abilities: Any = None,
+    **config: Any,
+) -> AsyncIterator[Served]:
+    """Run a server in a folder, and stop it at the end. What is not named here is the server's configuration."""
     model = model or Talker()
     cast = {name: config.pop(name) for name in ("see",) if name in config}
     settings = config.pop("settings", None) or settings_in(folder)
     made = ServerConfig(settings=settings, memory=folder / "memory", preload=False, **config)
-    app = create_app(made, cast=SharedCast(settings, decide=model, **cast))
-    running = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
-    )
+    app = create_app(made, cast=SharedCast(settings, decide=model, **cast), abilities=abilities)
+    running = ChatServer(app, "127.0.0.1", port)
     # Signals are the test runner's.
     running.capture_signals = _no_signals  # type: ignore[method-assign]
     task = asyncio.create_task(running.serve())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 
+from agentkit.config import Settings
 from agentkit.errors import AgentKitError, UsageError
 from agentkit.runtime.agent import GraphAgent
 from agentkit.version import VERSION
 
 from ....memory.conversations import NotKept
 from ..agent import ChatAgent
+from ..routing import Route
 from . import api, openai_api
-from .config import ServerConfig
+from .config import OWNER, ServerConfig
 from .conversations import Talks
 from .line import SharedCast
 from .people import COOKIE, People, Person, Unknown, session_of
@@ -38,21 +41,30 @@ MEDIA = {
     ".html": "text/html; charset=utf-8",
 }
 MONTH = 30 * 24 * 3600
+Abilities = Callable[[Person], Mapping[Route, GraphAgent]]
 # The first that fits counts.
 CODES = ((Unknown, 401), (NotKept, 404), (Conflict, 409), (UsageError, 400))
 
 
-def create_app(config: ServerConfig, *, cast: SharedCast | None = None) -> FastAPI:
-    """Return the chat server as an ASGI application. ``cast`` holds models of the caller's own."""
+def create_app(
+    config: ServerConfig, *, cast: SharedCast | None = None, abilities: Abilities | None = None
+) -> FastAPI:
+    """Return the chat server as an ASGI application.
+
+    ``cast`` holds models of the caller's own; ``abilities`` makes agents of the caller's own for a person's turns
+    (see ``ChatAgent``).
+    """
     people = People(config)
     shared = cast or SharedCast(config.settings)
 
     def make(person: Person) -> GraphAgent:
+        settings = config.settings.model_copy(update={"runs": person.runs})
         return ChatAgent(
             memory=person.conversations,
             strategy=config.strategy,
+            abilities=abilities(person) if abilities else _abilities(person, settings, shared),
             cast=shared,
-            settings=config.settings.model_copy(update={"runs": person.runs}),
+            settings=settings,
         )
 
     talks = {person.name: Talks(person, Turns(person, make), shared, config) for person in people.all}
@@ -88,27 +100,48 @@ def create_app(config: ServerConfig, *, cast: SharedCast | None = None) -> FastA
     return app
 
 
+def _abilities(person: Person, settings: Settings, cast: SharedCast) -> Mapping[Route, GraphAgent]:
+    """Return what differs from the chat's own abilities: nobody but the owner recalls the owner's web tasks."""
+    if person.name == OWNER:
+        return {}
+    from ...web import WebAgent
+
+    return {"browse": WebAgent(memory=person.conversations.folder, settings=settings, cast=cast)}
+
+
 async def serve(config: ServerConfig, *, ready: Any = None) -> None:
     """Serve until Ctrl-C. ``ready`` is called with the address when the server answers.
 
     Raises ``UsageError`` when the address is taken.
     """
-    app = create_app(config)
-    settings = uvicorn.Config(
-        app,
-        host=config.host,
-        port=config.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        # Streams stay open as long as the page does; they are not waited for.
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(settings)
-    sock = _bound(settings, config)
+    server = ChatServer(create_app(config), config.host, config.port)
+    sock = _bound(config)
     if ready is not None:
         ready(address_of(config, sock.getsockname()[1]))
     await server.serve(sockets=[sock])
+
+
+class ChatServer(uvicorn.Server):
+    """Serves the application; when it stops, streams are let go of before connections are waited for."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for talks in self._app.state.talks.values():
+            talks.turns.let_go()
+        await super().shutdown(sockets)
 
 
 def address_of(config: ServerConfig, port: int) -> str:
@@ -117,9 +150,7 @@ def address_of(config: ServerConfig, port: int) -> str:
     return f"http://{host}:{port}/"
 
 
-def _bound(settings: uvicorn.Config, config: ServerConfig) -> Any:
-    import socket
-
+def _bound(config: ServerConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     sock = socket.socket(family)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -23,7 +23,7 @@ class LiveTurn:
         self.key, self.agent = key, agent
         self.lines: list[tuple[int, str]] = [line_of(event) for event in earlier]
         self.ahead = 0
-        self.stopped = False
+        self.left = False
         self.ended = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -45,6 +45,11 @@ class LiveTurn:
     def end(self) -> None:
         """Tell the followers that this attempt is over."""
         self.ended.set()
+        self._wake()
+
+    def let_go(self) -> None:
+        """Tell the followers to leave, though this attempt is not over: the server stops."""
+        self.left = True
         self._wake()
 
     @property

@@ -72,6 +72,8 @@ class Turns:
         else:
             async for item in _following(live, after):
                 yield item
+            if live.left:
+                return
         yield None, "end", self.view(key).model_dump_json()
 
     # Doing.
@@ -110,7 +112,6 @@ class Turns:
     async def stop(self, key: str) -> Turn:
         """Stop a turn: at once, but an action that is under way may end. What was said so far is kept."""
         live = self._running(key)
-        live.stopped = True
         live.agent.stop()
         await live.change(lambda: live.ended.is_set() or not live.acting, GRACE)
         await self._cancel(live)
@@ -145,6 +146,11 @@ class Turns:
         await asyncio.to_thread(kept.delete, name)
         left = [Path(turn.run) for turn in turns if not kept.holds(turn.run)]
         await asyncio.to_thread(_remove, [path for path in left if path.parent == self.person.runs])
+
+    def let_go(self) -> None:
+        """End the streams of what runs, before the server waits for its connections."""
+        for live in self.live.values():
+            live.let_go()
 
     async def aclose(self) -> None:
         """Cut off what runs, in a way that it can be gone on with."""
@@ -247,11 +253,11 @@ async def _following(live: LiveTurn, after: int) -> AsyncIterator[tuple[int | No
         if live.ahead != ahead:
             ahead = live.ahead
             yield None, "queue", json.dumps({"ahead": ahead})
-        if live.ended.is_set() and place == len(live.lines):
+        if live.left or (live.ended.is_set() and place == len(live.lines)):
             return
 
         def news(place: int = place, ahead: int = ahead) -> bool:
-            return len(live.lines) > place or live.ahead != ahead or live.ended.is_set()
+            return len(live.lines) > place or live.ahead != ahead or live.ended.is_set() or live.left
 
         if not await live.change(news, HEARTBEAT):
             yield None, "beat", "{}"

@@ -69,6 +69,8 @@ export function ask({ title, text = "", yes = "OK", no = "Cancel", field = null,
   $("dialog-yes").classList.toggle("danger", danger);
   $("dialog-no").textContent = no;
   $("dialog-no").hidden = !no;
+  // Not a submit button: Enter in the field must agree.
+  $("dialog-no").onclick = () => dialog.close("no");
   const input = field === null ? null : h("input", { type, ".value": field, "aria-label": title, class: "input", maxlength: 200, autocomplete: "off" });
   $("dialog-field").replaceChildren(...(input ? [input] : []));
   dialog.returnValue = "no";

@@ -87,6 +87,8 @@ export class TurnView {
   take(event) {
     this.last = event.seq;
     this.steps.take(event);
+    // For scripts of somebody's own on the page: every event, once.
+    this.element.dispatchEvent(new CustomEvent("agentkit", { detail: { turn: this.key, event }, bubbles: true }));
     const words = doing(event);
     if (words) this.doing(words);
     if (event.kind === "run_resumed") this.text = "";
