@@ -39,6 +39,24 @@ def paired_difference(after: Sequence[float], before: Sequence[float], *, seed: 
     return average([a - b for a, b in zip(after, before, strict=True)], seed=seed)
 
 
+def paired_ratio(
+    after: Sequence[float], before: Sequence[float], *, seed: int = 0, resamples: int = 2000
+) -> Metric:
+    """Return the ratio of two sums over the same items, with its bootstrap interval (items are resampled whole).
+
+    All is 0 where ``before`` sums to nought; a resample in which it does tells nothing and is left out.
+    """
+    pairs = np.array(list(zip(after, before, strict=True)), dtype=float).reshape(-1, 2)
+    total = pairs.sum(axis=0)
+    if total.size == 0 or total[1] == 0:
+        return Metric(mean=0.0, low=0.0, high=0.0, n=len(pairs))
+    picks = np.random.default_rng(seed).integers(0, len(pairs), (resamples, len(pairs)))
+    sums = pairs[picks].sum(axis=1)
+    sums = sums[sums[:, 1] != 0]
+    low, high = np.percentile(sums[:, 0] / sums[:, 1], [2.5, 97.5])
+    return Metric(mean=float(total[0] / total[1]), low=float(low), high=float(high), n=len(pairs))
+
+
 def median(values: Sequence[float], *, seed: int = 0, resamples: int = 2000) -> Metric:
     """Return a median (as ``mean``) with its bootstrap percentile interval: for times, whose tails are long."""
     sample = np.asarray(values, dtype=float)

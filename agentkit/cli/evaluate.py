@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,17 @@ Seeds = Annotated[str | None, typer.Option("--seeds", help="Seeds, such as 1-5 o
 Policy = Annotated[str | None, typer.Option("--policy", help="How it is decided: rank, generate, experts.")]
 Memory = Annotated[str | None, typer.Option("--memory", help="Exemplars from memory: on, off, or a folder.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="How many items at a time.")]
+Data = Annotated[Path | None, typer.Option("--data", help="File or folder of a published benchmark.")]
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder of its pictures, when they are elsewhere.")
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option("--strategy", help="Ways to look at pictures, with commas; vstar@20: at most 20 looks."),
+]
+Budgets = Annotated[
+    str | None, typer.Option("--budgets", help="Looks, with commas: every search again with each of these.")
+]
 Items = Annotated[int | None, typer.Option("--items", min=1, help="How many items of each part.")]
 
 
@@ -35,11 +47,16 @@ def evaluate(
     policy: Policy = None,
     memory: Memory = None,
     workers: Workers = None,
+    data: Data = None,
+    images: Images = None,
+    strategy: Strategy = None,
+    budgets: Budgets = None,
     flags: Flags,
 ) -> None:
     """Evaluate an agent or a model on a benchmark."""
     episodes = {"tasks": tasks, "seeds": seeds, "policy": policy, "memory": memory, "workers": workers}
-    _call("EVALS", "evaluation", name, flags, {"family": family, "items": items, **episodes})
+    published = {"data": data, "images": images, "strategy": strategy, "budgets": budgets}
+    _call("EVALS", "evaluation", name, flags, {"family": family, "items": items, **episodes, **published})
 
 
 def bench(
@@ -82,7 +99,9 @@ def _call(table: str, what: str, name: str | None, flags: Flags, choices: dict[s
         print_json(evaluation)
         return
     show(f"{evaluation.name} with {evaluation.model}: {evaluation.items} items")
-    for metric, value in evaluation.metrics.items():
+    if evaluation.table:
+        show(evaluation.table)
+    for metric, value in evaluation.metrics.items() if not evaluation.table else ():
         show(f"  {metric}: {value.mean:.3f} [{value.low:.3f}, {value.high:.3f}] of {value.n}")
     if evaluation.run:
         show(f"run: {evaluation.run}")

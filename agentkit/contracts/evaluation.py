@@ -19,7 +19,7 @@ class Metric(Contract):
 
 
 class Evaluation(Contract):
-    """The outcome of an evaluation; ``rows`` has one object an item."""
+    """The outcome of an evaluation; ``rows`` has one object an item. ``table``: the metrics as Markdown, for people."""
 
     name: str
     model: str
@@ -27,3 +27,4 @@ class Evaluation(Contract):
     metrics: dict[str, Metric] = Field(default_factory=dict)
     rows: list[dict[str, Any]] = Field(default_factory=list)
     run: str | None = None
+    table: str | None = None

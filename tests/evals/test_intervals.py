@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentkit.evals.intervals import average, paired_difference, proportion
+from agentkit.evals.intervals import average, paired_difference, paired_ratio, proportion
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,17 @@ def test_wilson_intervals() -> None:
     share, low, high = found.mean, found.low, found.high
     assert (share, round(low, 4), round(high, 4)) == (0.9, 0.8256, 0.9448)
     assert proportion(0, 10).low == 0.0
+
+
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=30), st.floats(0.01, 10))
+def test_the_ratio_to_a_multiple_is_the_factor_in_every_resample(before: list[float], factor: float) -> None:
+    found = paired_ratio([factor * value for value in before], before)
+    assert (found.mean, found.low, found.high) == (pytest.approx(factor),) * 3
+    assert found.n == len(before)
+
+
+def test_the_ratio_to_nought_is_nought() -> None:
+    assert paired_ratio([1.0, 2.0], [0.0, 0.0]).mean == 0
+    assert paired_ratio([], []).n == 0
+    found = paired_ratio([1.0, 1.0, 1.0], [0.0, 2.0, 1.0])
+    assert found.low <= found.mean == 1 <= found.high
