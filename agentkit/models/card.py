@@ -25,6 +25,13 @@ GENERAL_PROMPTS: Mapping[str, str] = {
         "Where in this picture would a {object} most likely be? Answer with a box as [left, top, right, bottom] "
         "in thousandths of the picture's width and height, or with 'not visible'."
     ),
+    "latent": (
+        "This is a part of a larger picture. By common sense and by what is around, could a closer look at this part "
+        "show a {object}? Answer yes or no."
+    ),
+    "answerable": (
+        "Question: {object}\nCan it be answered from what is visible in this picture? Answer yes or no."
+    ),
 }
 
 
@@ -32,7 +39,8 @@ GENERAL_PROMPTS: Mapping[str, str] = {
 class VisionCard:
     """What the visual search needs to know of a model.
 
-    ``prompts``: templates with ``{object}`` for *exists*, *locate* and *context*.
+    ``prompts``: templates with ``{object}`` for *exists*, *locate* and *context*; where the model has words for them,
+    for *latent* (could zooming in show it?) and *answerable* (``{object}`` is a question).
     ``bins``: locations are written as integers 0..bins-1 (1000 for the general card).
     ``token``: format of one coordinate in a reply; None reads plain numbers in brackets.
     ``square``: coordinates are on the picture padded to a centred square (else on the picture itself).

@@ -6,14 +6,14 @@ look at the whole picture -> what must be found? -> search for each -> answer fr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
 from agentkit.content import Image
-from agentkit.contracts.event import Found, Note
+from agentkit.contracts.event import Decided, Found, Note
 from agentkit.contracts.result import Evidence
 from agentkit.errors import UsageError
 from agentkit.models.base import Model
@@ -22,12 +22,19 @@ from agentkit.runtime.budget import Budget
 from agentkit.runtime.context import Context
 from agentkit.runtime.run import Run
 
-from .answer import Answer, Memory, look, recall
-from .experts import ModelExpert
+from .aim import Aim
+from .answer import Answer, Memory, conclude, look, prove
+from .auto import choose
+from .cues import ModelCue
+from .experts import MakeExpert, TextExpert, make_expert
 from .eyes import Crops, Eyes
-from .strategies import DIRECT, STRATEGIES, MakeExpert
-from .targets import targets_of
+from .parts import Strategy
+from .places import count_answer
+from .reading import can_read
+from .strategies import AUTO, CUES, DIRECT, STRATEGIES, Kit, MakeCue, dyfo_config, make_vstar
+from .targets import aims_of
 from .tree import Find, FocusTree
+from .vote import focuses, vote
 from .vstar import VStarConfig
 
 
@@ -42,6 +49,8 @@ class SearchState(TypedDict, total=False):
     sizes: list[list[int]]
     options: list[str]
     direct: dict[str, Any]
+    chosen: str
+    why: str
     targets: list[str]
     trees: list[dict[str, Any]]
     final: dict[str, Any]
@@ -67,9 +76,13 @@ class SearchContext(Context):
 class VisualSearchAgent(GraphAgent):
     """Answers questions about pictures, also about things too small to see in one look.
 
-    ``strategy``: ``direct`` (one look at the whole picture), ``vstar`` (guided search, METHODS: V*), or ``grid``
-    (a full scan). ``expert`` makes what says where exactly a thing is in a region (default: the model itself).
-    ``max_looks`` ends the search for one thing after that many image-text pairs, with the best so far.
+    ``strategy``: ``direct`` (one look at the whole picture), ``vstar``, ``dyfo`` or ``zoomeye`` (guided search),
+    ``grid`` (a full scan), or ``auto`` (direct when the model is sure and the picture small, else ``vstar``; the
+    result says why). ``expert`` says where exactly a thing is in a region: ``model`` (default), ``text``, ``hf:REF``,
+    ``template:FILE``, or a function that makes one. ``cue`` says where to look next: ``model`` (its yes and no),
+    ``attention`` (where a local model looked), or a function that makes one. ``constants``: changes to the strategy's
+    configuration, by name. ``max_looks`` ends the search for one thing after that many image-text pairs, with the
+    best so far.
 
     ``run(question, images=[...], options=[...])``: images are paths, bytes, Pillow images or ``Image``; with
     options the answer is one of them. The result's evidence has the regions in pixels of the original, with
@@ -84,21 +97,32 @@ class VisualSearchAgent(GraphAgent):
         model: str | Model | None = None,
         *,
         strategy: str = "vstar",
-        expert: MakeExpert | None = None,
+        expert: MakeExpert | str = "model",
+        cue: MakeCue | str = "model",
+        constants: Mapping[str, Any] | None = None,
         max_looks: int | None = None,
         **settings: Any,
     ) -> None:
-        if strategy != DIRECT and strategy not in STRATEGIES:
-            raise UsageError(
-                f"there is no search strategy {strategy!r}", mend="one of " + ", ".join([DIRECT, *STRATEGIES])
-            )
+        _known("search strategy", strategy, [AUTO, DIRECT, *STRATEGIES])
+        if isinstance(cue, str):
+            _known("cue", cue, CUES)
         super().__init__(model, **settings)
-        self.strategy, self.max_looks = strategy, max_looks
-        self.expert: MakeExpert = expert or ModelExpert
+        self.strategy, self.max_looks, self.constants = strategy, max_looks, dict(constants or {})
+        self._named = {
+            name: value for name, value in (("expert", expert), ("cue", cue)) if isinstance(value, str)
+        }
+        self.expert: MakeExpert = make_expert(expert) if isinstance(expert, str) else expert
+        self.cue: MakeCue = CUES[cue] if isinstance(cue, str) else cue
+        self._reader = TextExpert.maker()
 
     def options(self) -> dict[str, Any]:
-        """Return the constructor's own arguments; a caller's expert must be given again on resume."""
-        return {"strategy": self.strategy, "max_looks": self.max_looks}
+        """Return the constructor's own arguments; a caller's own expert or cue must be given again on resume."""
+        return {
+            "strategy": self.strategy,
+            "max_looks": self.max_looks,
+            "constants": self.constants,
+            **self._named,
+        }
 
     def make_context(self, run: Run, budget: Budget) -> SearchContext:
         return SearchContext(run, budget, self.cast, self.control)
@@ -137,7 +161,7 @@ class VisualSearchAgent(GraphAgent):
         graph.add_node("plan", self.node(self._plan))
         graph.add_node("search", self.node(self._search, step=True))
         graph.add_node("answer", self.node(self._answer, step=True))
-        graph.add_edge("look", "plan")
+        graph.add_conditional_edges("look", _search_or_end, ["plan", END])
         graph.add_conditional_edges("plan", _next, ["search", "answer"])
         graph.add_conditional_edges("search", _next, ["search", "answer"])
         graph.add_edge("answer", END)
@@ -153,7 +177,9 @@ class VisualSearchAgent(GraphAgent):
             found = [_whole(digest, size, direct) for digest, size in pairs]
         chosen = final or direct or {}
         output = {
-            "strategy": self.strategy,
+            "strategy": state.get("chosen", self.strategy),
+            "why": state.get("why"),
+            "basis": chosen.get("basis"),
             "direct": direct,
             "found": [_found(item) for item in found if item.label],
             "missing": missing(state),
@@ -171,24 +197,30 @@ class VisualSearchAgent(GraphAgent):
         model = await context.model("see")
         images = [context.picture(name) for name in state["images"]]
         seen = await look(model, images, state["task"], state.get("options", []))
+        chosen, why = self.strategy, ""
+        if self.strategy == AUTO:
+            chosen, why = choose(seen, [image.size for image in images], model.card)
+            context.run.emit(Decided(choice=chosen, options=[DIRECT, "vstar"], rule=why))
         return {
             "images": [image.sha256 for image in images],
             "sizes": [list(image.size) for image in images],
             "direct": seen.dump(),
             "answer": seen.text,
+            "chosen": chosen,
+            "why": why,
         }
 
     async def _plan(self, state: SearchState, context: SearchContext) -> dict[str, Any]:
         model = await context.model("see")
-        targets = await targets_of(state["task"], model)
-        if not targets:
+        aims = await aims_of(state["task"], model, reader=can_read())
+        if not aims:
             context.run.emit(Note(text="the question names nothing to search for: the direct answer stands"))
         trees = []
-        for target in targets:
+        for aim in aims:
             for digest in state["images"]:
-                strategy = self._strategy(model, context, digest)
-                trees.append(strategy.start(digest, context.picture(digest).size, target).dump())
-        return {"targets": targets, "trees": trees}
+                strategy = self._strategy(state, self._eyes(model, context, digest), aim)
+                trees.append(strategy.start(digest, context.picture(digest).size, aim).dump())
+        return {"targets": [aim.about for aim in aims], "trees": trees}
 
     async def _search(self, state: SearchState, context: SearchContext) -> dict[str, Any]:
         """Do one step of the search for one thing in one picture."""
@@ -196,15 +228,16 @@ class VisualSearchAgent(GraphAgent):
         trees = [FocusTree.load(data) for data in state.get("trees", [])]
         tree = next(tree for tree in trees if not tree.done)
         eyes = self._eyes(model, context, tree.image)
-        strategy = STRATEGIES[self.strategy](eyes, self.expert)
+        strategy = self._strategy(state, eyes, tree.aim)
         visited = await strategy.step(tree)
         tree.looks += eyes.looks
         if self.max_looks is not None and tree.looks >= self.max_looks:
             strategy.finish(tree)
         for node in visited:
             context.run.emit(tree.looked(node))
-        if tree.finds:
-            _skip_other_pictures(tree, trees)
+        if tree.done and tree.finds:
+            if not tree.aim.every:
+                _skip_other_pictures(tree, trees)
             for item in _evidence(tree):
                 context.run.emit(Found(evidence=item))
         return {"trees": [tree.dump() for tree in trees]}
@@ -213,21 +246,40 @@ class VisualSearchAgent(GraphAgent):
         model = await context.model("see")
         direct = Answer(**state.get("direct", {"text": ""}))
         trees = [FocusTree.load(data) for data in state.get("trees", [])]
+        question, options = state["task"], state.get("options", [])
         memory = [
-            Memory(tree.about, context.picture(tree.image), find.box) for tree in trees for find in tree.finds
+            Memory(tree.about, context.picture(tree.image), find.box, find.confidence, find.text)
+            for tree in trees
+            for find in tree.finds
         ]
         if not trees:
             return _final(direct)
         if not memory:
-            return _final(nothing_found(model, direct, len(state.get("targets", []))))
+            return _final(nothing_found(model, direct, [tree.aim for tree in trees], question, options))
         images = [context.picture(digest) for digest in state["images"]]
-        return _final(await recall(model, images, memory, state["task"], state.get("options", [])))
+        (first, *others) = [tree for tree in trees if tree.finds]
+        if state.get("chosen") == "dyfo" and not others and first.aim.alone and _one_of_a_kind(first):
+            proved = await prove(memory, question, options, model.card)
+            return _final(proved or await self._vote(model, context, first, question, options))
+        return _final(await conclude(model, images, memory, question, options))
+
+    async def _vote(
+        self, model: Model, context: SearchContext, tree: FocusTree, question: str, options: Sequence[str]
+    ) -> Answer:
+        eyes = self._eyes(model, context, tree.image)
+        config = dyfo_config(eyes, self.constants)
+        voters = focuses(tree, config, times=model.card.close_up, square=model.card.square)
+        return await vote(model, eyes.image, voters, question, options)
 
     def _eyes(self, model: Model, context: SearchContext, digest: str) -> Eyes:
         return Eyes(model, context.picture(digest), crops=context.crops, budget=context.budget)
 
-    def _strategy(self, model: Model, context: SearchContext, digest: str) -> Any:
-        return STRATEGIES[self.strategy](self._eyes(model, context, digest), self.expert)
+    def _strategy(self, state: SearchState, eyes: Eyes, aim: Aim) -> Strategy:
+        if aim.reads:
+            # A reader reads the whole picture on its first visit; there is nothing to search on for.
+            return make_vstar(Kit.of(eyes, self._reader, ModelCue))
+        kit = Kit.of(eyes, self.expert, self.cue, self.constants)
+        return STRATEGIES[state.get("chosen", self.strategy)](kit)
 
 
 def check_options(options: Sequence[Any]) -> None:
@@ -240,18 +292,23 @@ def check_options(options: Sequence[Any]) -> None:
         raise UsageError(f"options are at least two different answers, got {list(options)}")
 
 
-def nothing_found(model: Model, direct: Answer, targets: int) -> Answer:
+def nothing_found(
+    model: Model, direct: Answer, aims: Sequence[Aim], question: str, options: Sequence[str]
+) -> Answer:
     """Return the honest answer when the search found nothing.
 
-    Asked whether one thing is there, that is no; a picked option stands, as one had to be picked; anything else
-    is not visible.
+    Asked whether one thing is there, that is no; how many there are, none; another picked option stands, as one had
+    to be picked; anything else is not visible.
     """
-    if direct.options:
-        return direct
-    said = direct.text.lower().strip(" .")
-    if targets == 1 and said in (model.card.yes, model.card.no):
-        return Answer(model.card.no)
-    return Answer(model.card.not_visible)
+    yes, no = model.card.yes, model.card.no
+    counted = count_answer(question, options, 0) if any(aim.every for aim in aims) else None
+    if counted is not None:
+        return Answer(counted, basis="search")
+    asked = {option.lower().strip(" .") for option in options} or {direct.text.lower().strip(" .")}
+    if len({aim.about for aim in aims}) == 1 and no in asked and asked <= {yes, no} | {no}:
+        said = next((option for option in options if option.lower().strip(" .") == no), no)
+        return Answer(said, basis="search")
+    return direct if direct.options else Answer(model.card.not_visible, basis="search")
 
 
 def missing(state: Any) -> list[str]:
@@ -269,8 +326,21 @@ def _own(image: Image) -> Image:
     return image if image.parent is None else Image.of_pixels(image.pixels)
 
 
+def _known(what: str, name: str, names: Iterable[str]) -> None:
+    if name not in names:
+        raise UsageError(f"there is no {what} {name!r}", mend="one of " + ", ".join(names))
+
+
+def _one_of_a_kind(tree: FocusTree) -> bool:
+    return len(tree.finds) == 1 and not tree.aim.every and not tree.aim.reads
+
+
 def _final(answer: Answer) -> dict[str, Any]:
     return {"final": answer.dump(), "answer": answer.text}
+
+
+def _search_or_end(state: SearchState) -> str:
+    return END if state.get("chosen") == DIRECT else "plan"
 
 
 def _next(state: SearchState) -> str:

@@ -9,41 +9,103 @@ from typing import Any
 
 from agentkit.content import Box, Image, Message
 from agentkit.models.base import Model, Reply, Sampling
+from agentkit.models.card import VisionCard
 
+from ...tools.vision import TextLine
 from .collage import collage, small_in
 from .geometry import close_up, cover
+from .places import count_answer, counts, side_answer
+from .reading import asks_text, option_read, read
 
 SHORT = Sampling(max_tokens=200)
+# A single letter or digit is a mark on a thing: the model says it, and readers take it for texture.
+LEAST_WORD = 2
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, how sure the model is (0..1; None when it can't say), and the probability of each option."""
+    """An answer, how sure the model is (0..1; None when it can't say), and the probability of each option.
+
+    ``basis``: what it rests on, where that is not a look of the model: ``boxes``, ``reading``, ``vote``, ``search``.
+    """
 
     text: str
     confidence: float | None = None
     options: dict[str, float] = field(default_factory=dict)
+    basis: str = ""
 
     def dump(self) -> dict[str, Any]:
         """Return the answer as plain JSON data."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, {})}
+        return {key: value for key, value in asdict(self).items() if value not in (None, {}, "")}
 
 
 @dataclass(frozen=True)
 class Memory:
-    """One thing of the visual working memory: what it is, in which picture, where (pixels of the original)."""
+    """One thing of the visual working memory: what it is, in which picture, where (pixels of the original).
+
+    ``confidence``: how sure the find is (0..1). ``text``: what is written there, when the search read it.
+    """
 
     target: str
     image: Image
     box: Box
+    confidence: float = 1.0
+    text: str | None = None
 
 
 async def look(model: Model, images: Sequence[Image], question: str, options: Sequence[str] = ()) -> Answer:
     """Answer from whole pictures. A model that knows few words sees one picture at a time; the surest look counts."""
     if not model.card.vocabulary:
-        return await answer(model, Message.user(*images, _listing(model, question, options)), options)
+        return await answer(model, Message.user(*images, listing(model, question, options)), options)
     looks = [await answer(model, Message.user(image, question), options) for image in images]
     return max(looks, key=lambda look: look.confidence or 0.0)
+
+
+async def conclude(
+    model: Model,
+    images: Sequence[Image],
+    memory: Sequence[Memory],
+    question: str,
+    options: Sequence[str] = (),
+) -> Answer:
+    """Answer from the working memory (at least one thing): by what the boxes or the words prove, else by the model."""
+    proved = await prove(memory, question, options, model.card)
+    return proved or await recall(model, images, memory, question, options)
+
+
+async def prove(
+    memory: Sequence[Memory], question: str, options: Sequence[str], card: VisionCard
+) -> Answer | None:
+    """Return the answer that follows without a model: sides and counts from boxes, words by reading; else None."""
+    sure = min(item.confidence for item in memory)
+    if counts(question):
+        said = count_answer(question, options, len(memory))
+        if said is not None and len({item.target for item in memory}) == 1:
+            return Answer(said, sure, basis="boxes")
+    places = {item.target: item.box for item in memory}
+    if len(memory) == len(places) == 2 and memory[0].image == memory[1].image:
+        said = side_answer(question, options, places, yes=card.yes, no=card.no)
+        if said is not None:
+            return Answer(said, sure, basis="boxes")
+    return await _read(memory, options) if asks_text(question) else None
+
+
+async def _read(memory: Sequence[Memory], options: Sequence[str]) -> Answer | None:
+    """Return what is written on the only thing found, or all that was read; None when no words are."""
+    if len({item.target for item in memory}) > 1 or (options and max(map(len, options)) < LEAST_WORD):
+        return None
+    lines = [TextLine(item.text, item.box, item.confidence) for item in memory if item.text is not None]
+    if not lines and len(memory) == 1:
+        lines = await read(memory[0].image, memory[0].box)
+    if options:
+        chosen = option_read(lines, options) if lines else None
+        return None if chosen is None else Answer(*chosen, basis="reading")
+    words = [line for line in lines if len(line.text.strip()) >= LEAST_WORD]
+    if not words:
+        return None
+    return Answer(
+        "\n".join(line.text for line in words), min(line.confidence for line in words), basis="reading"
+    )
 
 
 async def recall(
@@ -63,9 +125,7 @@ async def recall(
         return await answer(model, Message.user(shared_view(model, memory), question), options)
     crops = [one_view(model, item) for item in memory]
     places = "; ".join(f"picture {len(images) + i}: {_place(item)}" for i, item in enumerate(memory, start=1))
-    text = (
-        f"Found in the picture and shown enlarged after it: {places}.\n{_listing(model, question, options)}"
-    )
+    text = f"Found in the picture and shown enlarged after it: {places}.\n{listing(model, question, options)}"
     return await answer(model, Message.user(*images, *crops, text), options)
 
 
@@ -104,7 +164,8 @@ def shared_view(model: Model, memory: Sequence[Memory]) -> Image:
     return collage(image, boxes) if small_in(view, boxes) else image.crop(view)
 
 
-def _listing(model: Model, question: str, options: Sequence[str]) -> str:
+def listing(model: Model, question: str, options: Sequence[str]) -> str:
+    """Return the question, with its options for a model that can't score them."""
     if not options or model.capabilities.scoring:
         return question
     return question + "\nAnswer with one of these: " + "; ".join(options)

@@ -10,6 +10,9 @@ from .tree import FocusNode
 
 # A thing that belongs to another sits in it, on it or beside it.
 BESIDE = 1.3
+# What the neutral question is about, and the least share of attention that is divided by.
+NEUTRAL = "object"
+EVEN = 1e-4
 
 
 class ModelCue:
@@ -47,3 +50,30 @@ class ModelCue:
             return Heat()
         node.scores["context"] = 1.0
         return Heat.of([box.grow(BESIDE).clip(self.eyes.image.box)], [1.0])
+
+
+class AttentionCue(ModelCue):
+    """The cue of a local model that shows where it looked.
+
+    Target heat is relative attention: what the question adds to the attention of a neutral question, cell by cell
+    (Zhang et al., "MLLMs Know Where to Look", arXiv 2502.17422, section 4). It says where, not how surely; so its peak
+    is set to the region's own log-odds, which are on the scale of V*'s thresholds. Costs two looks a region, where
+    asking about each part costs four.
+    """
+
+    async def target(self, node: FocusNode, parts: Sequence[FocusNode]) -> Heat:
+        """Return relative attention on the cells of the model's grid."""
+        await self.glance([node])
+        if node.scores["exists"] < self.least:
+            return Heat()
+        view = self.eyes.view(node.box)
+        asked, neutral = await self.eyes.attended(view, node.about), await self.eyes.attended(view, NEUTRAL)
+        known = dict(neutral)
+        more = [
+            (box, value / max(known[box], EVEN)) for box, value in asked if box.intersection(node.box) > 0
+        ]
+        peak = max((value for _, value in more), default=0.0)
+        if peak <= 0:
+            return Heat()
+        scale = max(logit(node.scores["exists"]), 0.0) / peak
+        return Heat.of([box.clip(node.box) for box, _ in more], [value * scale for _, value in more])

@@ -69,7 +69,10 @@ class Eyes:
 
     async def exists(self, views: Sequence[Box], thing: str) -> list[float]:
         """Return the calibrated log-odds that each view shows the thing (one batch)."""
-        prompts = self._prompts(views, "exists", thing)
+        return await self._yes(views, "exists", thing)
+
+    async def _yes(self, views: Sequence[Box], kind: str, thing: str) -> list[float]:
+        prompts = self._prompts(views, self.card.ask(kind, thing))
         if not prompts:
             return []
         can = self.model.capabilities
@@ -89,10 +92,54 @@ class Eyes:
         """Return where in a view the thing would most likely be, None when nothing tells."""
         return await self._place(box, "context", thing)
 
+    def asks(self, kind: str) -> bool:
+        """Return whether the model's card has words for a kind of question."""
+        return kind in self.card.prompts
+
+    async def latent(self, views: Sequence[Box], thing: str) -> list[float] | None:
+        """Return the log-odds that zooming into each view could show the thing (one batch); None without words."""
+        return await self._yes(views, "latent", thing) if self.asks("latent") else None
+
+    async def answerable(self, box: Box, question: str) -> float:
+        """Return the log-odds that a question can be answered from a view.
+
+        A model without words for it is asked the question itself: how likely is it not to say "not visible"?
+        """
+        if self.asks("answerable"):
+            return (await self._yes([box], "answerable", question))[0]
+        (prompt,) = self._prompts([box], question)
+        if self.model.capabilities.scoring:
+            (scores,) = await self.model.score_each([prompt], [self.card.not_visible])
+            return -logit(math.exp(min(scores.values("sum")[0], 0.0)))
+        (reply,) = await self.model.generate_each([prompt], sampling=SHORT)
+        return -TOLD if self.card.not_visible in reply.text.lower() else TOLD
+
+    async def attended(self, box: Box, thing: str) -> list[tuple[Box, float]]:
+        """Return where the model looks in a view when it is asked for a thing: cells of its grid, with their shares.
+
+        Cells are in pixels of the original, clipped to it. Local models only (``UnsupportedCapability``).
+        """
+        ((message,),) = self._prompts([box], self.card.ask("exists", thing))
+        crop = self.crops.get(self.image, box)
+        heat = await self.model.attend([message], keys=crop)
+        if heat.grid is None or heat.view is None:
+            return []
+        rows, columns = heat.grid
+        left, top, right, bottom = heat.view
+        wide, high = (right - left) / columns, (bottom - top) / rows
+        cells = []
+        for index, value in enumerate(map(float, heat.weights.mean(0))):
+            row, column = divmod(index, columns)
+            x, y = crop.box.left + left + column * wide, crop.box.top + top + row * high
+            cell = Box(x, y, x + wide, y + high).clip(crop.box)
+            if cell.area > 0:
+                cells.append((cell, value))
+        return cells
+
     async def _place(self, box: Box, kind: str, thing: str) -> Box | None:
-        if kind not in self.card.prompts:
+        if not self.asks(kind):
             return None
-        prompts = self._prompts([box], kind, thing)
+        prompts = self._prompts([box], self.card.ask(kind, thing))
         crop = self.crops.get(self.image, box)
         (reply,) = await self.model.generate_each(prompts, sampling=SHORT)
         found = self.card.read_box(reply.text, crop.size)
@@ -101,10 +148,9 @@ class Eyes:
         moved = found.shift(crop.box.left, crop.box.top).clip(self.image.box)
         return moved if moved.area > 0 else None
 
-    def _prompts(self, views: Sequence[Box], kind: str, thing: str) -> list[list[Message]]:
+    def _prompts(self, views: Sequence[Box], question: str) -> list[list[Message]]:
         self._afford(len(views))
         self.looks += len(views)
-        question = self.card.ask(kind, thing)
         return [[Message.user(self.crops.get(self.image, box), question)] for box in views]
 
     def _afford(self, calls: int) -> None:

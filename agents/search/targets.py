@@ -9,6 +9,10 @@ from typing import Any
 from agentkit.content import Message
 from agentkit.models.base import Model, Sampling
 
+from .aim import Aim
+from .places import counts
+from .reading import asks_text
+
 # The kinds of words in a card's vocabulary that name things, and those that describe them.
 NOUNS = ("shapes", "hosts", "objects")
 ADJECTIVES = ("colours",)
@@ -28,6 +32,20 @@ PROMPT = (
     "Which objects must be found in the picture to answer it? Name each one as the question describes it, without "
     "what is asked about it."
 )
+
+
+async def aims_of(question: str, model: Model, *, reader: bool = True) -> list[Aim]:
+    """Return what must be found to answer a question: the things it names, or the text that it asks for.
+
+    All of a kind are wanted when the question counts one thing ("how many") or says "all". ``reader``: text can be
+    looked for.
+    """
+    things = await targets_of(question, model)
+    if not things:
+        return [Aim(question, question, reads=True)] if reader and asks_text(question) else []
+    alone = len(things) == 1
+    every = alone and (counts(question) or re.search(r"\ball\b", question.lower()) is not None)
+    return [Aim(thing, question, alone=alone, every=every) for thing in things]
 
 
 async def targets_of(question: str, model: Model) -> list[str]:
