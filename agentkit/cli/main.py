@@ -21,6 +21,7 @@ from .edits import edits
 from .evaluate import bench, evaluate
 from .exits import FAILED, INTERRUPTED, code_of
 from .flags import with_flags
+from .index import index
 from .memory import memory, remember
 from .models import models
 from .replay import replay
@@ -66,6 +67,7 @@ COMMANDS = {
 }
 for name, command in COMMANDS.items():
     app.command(name)(with_flags(command))
+app.add_typer(index, name="index")
 
 
 def _version(asked: bool) -> None:

@@ -21,13 +21,19 @@ def spans(text: str, size: int = SIZE, overlap: int = OVERLAP) -> list[tuple[int
     found: list[tuple[int, int]] = []
     held: list[tuple[int, int]] = []
     for start, end in _sentences(text, size):
-        if held and end - held[0][0] > size:
+        full = held and end - held[0][0] > size
+        if full or (held and _paragraph_is_enough(text, held, start, size)):
             found.append((held[0][0], held[-1][1]))
             held = _tail(text, held, start, min(overlap, size - (end - start)))
         held.append((start, end))
     if held:
         found.append((held[0][0], held[-1][1]))
     return found
+
+
+def _paragraph_is_enough(text: str, held: list[tuple[int, int]], start: int, size: int) -> bool:
+    """Say whether a paragraph ends before ``start`` and half a passage is there: what begins next is another matter."""
+    return held[-1][1] - held[0][0] >= size // 2 and bool(_BLANK.search(text, held[-1][1], start))
 
 
 def _tail(text: str, held: list[tuple[int, int]], start: int, room: int) -> list[tuple[int, int]]:
@@ -47,16 +53,19 @@ def _sentences(text: str, size: int) -> Iterator[tuple[int, int]]:
 
 def _pieces(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield a sentence without the space around it, in pieces when it is too long."""
+    start, end = _trimmed(text, start, end)
+    while end - start > size:
+        cut = text.rfind(" ", start + size // 2, start + size)
+        cut = cut if cut > start else start + size
+        yield _trimmed(text, start, cut)
+        start, end = _trimmed(text, cut, end)
+    if start < end:
+        yield start, end
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
-    while end - start > size:
-        cut = text.rfind(" ", start + size // 2, start + size)
-        cut = cut if cut > start else start + size
-        yield start, cut
-        start = cut
-        while start < end and text[start].isspace():
-            start += 1
-    if start < end:
-        yield start, end
+    return start, end

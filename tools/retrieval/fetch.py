@@ -64,6 +64,20 @@ class Fetched:
 
 
 @dataclass
+class Manners:
+    """When each host may be asked again; shared by fetchers that ask the same hosts."""
+
+    next: dict[str, float] = field(default_factory=dict)
+
+    async def wait(self, host: str, delay: float) -> None:
+        """Wait for one's turn, and let the next wait ``delay`` seconds after it."""
+        now = time.monotonic()
+        turn = max(self.next.get(host, now), now)
+        self.next[host] = turn + delay
+        await asyncio.sleep(turn - now)
+
+
+@dataclass
 class Fetcher:
     """Fetches under a policy. Proxies of the environment are not used: they would resolve names unchecked.
 
@@ -71,6 +85,7 @@ class Fetcher:
     """
 
     policy: FetchPolicy = field(default_factory=FetchPolicy)
+    manners: Manners = field(default_factory=Manners)
 
     def __post_init__(self) -> None:
         transport = httpx.AsyncHTTPTransport(trust_env=False)
@@ -85,7 +100,6 @@ class Fetcher:
             headers={"User-Agent": self.policy.agent},
             timeout=httpx.Timeout(self.policy.seconds),
         )
-        self._next: dict[str, float] = {}
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -136,7 +150,7 @@ class Fetcher:
     async def _redirected(self, method: str, url: str, given: dict[str, Any]) -> Fetched | _Refusal:
         for _ in range(self.policy.redirects + 1):
             _check_url(url)
-            await self._politely(url)
+            await self.manners.wait(urlsplit(url).netloc, self.policy.delay)
             async with self._client.stream(method, url, **given) as response:
                 if response.status_code in _MOVED and "location" in response.headers:
                     url = urljoin(str(response.url), response.headers["location"])
@@ -170,13 +184,6 @@ class Fetcher:
 
     def _too_large(self, url: str) -> ToolError:
         return ToolError(f"{url} is larger than {self.policy.max_bytes / 1e6:g} MB")
-
-    async def _politely(self, url: str) -> None:
-        """Wait until the host may be asked again."""
-        host, now = urlsplit(url).netloc, time.monotonic()
-        turn = max(self._next.get(host, now), now)
-        self._next[host] = turn + self.policy.delay
-        await asyncio.sleep(turn - now)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,14 @@ class Query:
     """What is searched for: words or a picture, and whether texts or pictures are wanted.
 
     A query with a picture asks for pictures like it (``image->image``); its text, if any, is context that a source
-    may use. Raises ``UsageError`` when there is neither.
+    may use. ``image_url``: where the picture lies on the web, for services that look at it there. Raises
+    ``UsageError`` when there is neither text nor picture.
     """
 
     text: str | None = None
     image: Image | None = None
     want: Modality = "text"
+    image_url: str | None = None
 
     def __post_init__(self) -> None:
         if self.image is None and not (self.text or "").strip():

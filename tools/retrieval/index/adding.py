@@ -128,7 +128,7 @@ async def add_documents(
 
 async def remove(index: LocalIndex, places: Iterable[str | Path]) -> int:
     """Remove documents by address, or all under a folder or URL; return how many. Raises ``UsageError`` for none."""
-    with _writing(index.folder):
+    with writing(index.folder):
         count = 0
         for place in places:
             base = address_of(str(place))
@@ -155,7 +155,7 @@ async def _write_all(
 ) -> Added:
     started, done, report = time.monotonic(), 0, Added()
     held: list[Prepared] = []
-    with _writing(index.folder):
+    with writing(index.folder):
         # What a kill left half done.
         await asyncio.to_thread(sweep, index)
         async for item in ready:
@@ -382,7 +382,7 @@ def _gone(index: LocalIndex, place: str | Path, seen: set[str]) -> Iterator[str]
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
     """Hold the index for writing; the lock ends with the process. Raises ``UsageError`` when another holds it."""
     lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
     try:

@@ -206,19 +206,9 @@ class LocalIndex:
             score=score,
             scores=scores,
             image=row.image,
-            picture=self.picture_place(row),
+            picture=picture_place(self.folder, row),
             box=row.box,
         )
-
-    def picture_place(self, row: Found) -> str | None:
-        """Return where a passage's picture can be loaded: its file, the index's own copy, or a page of a PDF."""
-        if row.picture is None:
-            return None
-        if row.picture == "":
-            return row.address
-        if row.picture.startswith("#"):
-            return row.address + row.picture
-        return str(self.folder / row.picture) if "://" not in row.picture else row.picture
 
     def _agree(self, chroma: str | None) -> None:
         """Write down what a new index is made with; refuse an old one that was made with something else."""
@@ -258,6 +248,27 @@ def _looks(given: Looks | str | None, stored: str | None) -> Looks | None:
         reference = given or stored or PACKAGED
         return None if reference == NO_LOOKS else load_looks(reference)
     return given
+
+
+def facts_of(embedder: Embedder, looks: Looks | None) -> dict[str, str]:
+    """Return what is written down of the embedders of an index."""
+    return {
+        "embedder": embedder.reference,
+        "embedder_version": embedder_version(embedder.reference),
+        "looks": looks.reference if looks is not None else NO_LOOKS,
+        "looks_version": looks.version if looks is not None else "",
+    }
+
+
+def picture_place(folder: Path, row: Found) -> str | None:
+    """Return where a passage's picture can be loaded: its own file, the index's copy, or a page of a PDF."""
+    if row.picture is None:
+        return None
+    if row.picture == "":
+        return row.address
+    if row.picture.startswith("#"):
+        return row.address + row.picture
+    return str(folder / row.picture)
 
 
 def text_space(kind: str) -> Space:

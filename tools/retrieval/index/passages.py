@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ...vision.page import TextLine, read_page
 from ..chunks import OVERLAP, SIZE, spans
 from ..document import Document, Figure
 from ..hashing import perceptual_hash
+from .sources import is_url
 from .store import Row
 
 # Pictures with a shorter side are not read.
@@ -53,7 +54,7 @@ def rows_of(document: Document, digest: str, way: Way, folder: Path) -> Rows:
     """Return what is stored of a document. Pictures without a file of their own are kept in ``folder``."""
     made = Rows(digest)
     is_pdf = document.media_type == "application/pdf"
-    for start, end in spans(document.text, way.size, way.overlap):
+    for start, end in _places(document, way):
         page = document.page_of(start)
         made.rows.append(
             Row(
@@ -79,11 +80,21 @@ def rows_of(document: Document, digest: str, way: Way, folder: Path) -> Rows:
     return made
 
 
+def _places(document: Document, way: Way) -> Iterator[tuple[int, int]]:
+    """Yield the places of passages; none goes over the end of a page, so that it can be shown on one."""
+    parts = [(page.start, page.end) for page in document.pages] or [(0, len(document.text))]
+    for first, last in parts:
+        for start, end in spans(document.text[first:last], way.size, way.overlap):
+            yield first + start, first + end
+
+
 def _add_figure(made: Rows, document: Document, figure: Figure, data: bytes, way: Way, folder: Path) -> None:
     image = Image.open(data)
     value = perceptual_hash(image)
-    is_file = document.media_type.startswith("image")
-    picture = "" if is_file else figure.picture or _keep(image, folder)
+    is_file = document.media_type.startswith("image") and not is_url(document.address)
+    # What is on the web may be gone tomorrow: the index keeps what it saw.
+    here = figure.picture if figure.picture and not is_url(figure.picture) else None
+    picture = "" if is_file else here or _keep(image, folder)
     text = figure.caption or document.title
     row = Row(
         id=_id(made),

@@ -52,6 +52,8 @@ class Vectors:
                 client = chromadb.HttpClient(
                     url.hostname or "", url.port or (443 if secure else 8000), secure, settings=settings
                 )
+            self._client = client
+            self._names = [f"{name}-{space}" for space in SPACES]
             self._spaces: dict[Space, Collection] = {
                 space: client.get_or_create_collection(
                     f"{name}-{space}",
@@ -95,6 +97,14 @@ class Vectors:
         )
         pairs = zip(found["ids"][0], found["distances"][0], strict=True)
         return [(item, 1.0 - distance) for item, distance in pairs]
+
+    def drop(self) -> None:
+        """Delete all three spaces."""
+        try:
+            for name in self._names:
+                self._client.delete_collection(name)
+        except self._failures as error:
+            raise ToolError(f"the vectors in {self.place} can't be deleted: {error}") from error
 
     def count(self, space: Space) -> int:
         return self._ask(space, "count")
