@@ -2,8 +2,8 @@
 
 Each is ``module:function``, a function of ``(settings, out)`` that returns an ``Evaluation`` (or an awaitable one).
 Its keyword parameters are what it takes of the flags of those names (``family``, ``items``, ``cost``, ``tasks``,
-``seeds``, ``policy``, ``memory``, ``workers``, ``data``, ``images``, ``strategy``, ``budgets``); ``say`` gets lines
-of progress.
+``seeds``, ``policy``, ``memory``, ``workers``, ``data``, ``images``, ``strategy``, ``expert``,
+``budgets``); ``say`` gets lines of progress.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 EVALS: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:evaluate",
     "hrbench": "agentkit.evals.vqa.run:evaluate_hrbench",
+    "mind2web": "agentkit.evals.mind2web.run:evaluate",
     "mini": "agentkit.evals.accuracy:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",
     "pages": "agentkit.evals.pages:evaluate",
@@ -18,4 +19,7 @@ EVALS: dict[str, str] = {
     "search": "agentkit.evals.search:evaluate",
     "vstar": "agentkit.evals.vqa.run:evaluate_vstar",
 }
-BENCHES: dict[str, str] = {"attention": "agentkit.evals.attention.run:bench"}
+BENCHES: dict[str, str] = {
+    "attention": "agentkit.evals.attention.run:bench",
+    "observation": "agentkit.evals.observation:bench",
+}
