@@ -31,6 +31,7 @@ Strategy = Annotated[
     str | None,
     typer.Option("--strategy", help="Ways to look at pictures, with commas; vstar@20: at most 20 looks."),
 ]
+Expert = Annotated[str | None, typer.Option("--expert", help="What says where a thing is; see agentkit ask.")]
 Budgets = Annotated[
     str | None, typer.Option("--budgets", help="Looks, with commas: every search again with each of these.")
 ]
@@ -51,11 +52,12 @@ def evaluate(
     images: Images = None,
     strategy: Strategy = None,
     budgets: Budgets = None,
+    expert: Expert = None,
     flags: Flags,
 ) -> None:
     """Evaluate an agent or a model on a benchmark."""
     episodes = {"tasks": tasks, "seeds": seeds, "policy": policy, "memory": memory, "workers": workers}
-    published = {"data": data, "images": images, "strategy": strategy, "budgets": budgets}
+    published = {"data": data, "images": images, "strategy": strategy, "budgets": budgets, "expert": expert}
     _call("EVALS", "evaluation", name, flags, {"family": family, "items": items, **episodes, **published})
 
 

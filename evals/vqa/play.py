@@ -9,76 +9,27 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from agentkit.config import Settings
 from agentkit.content import Box, Image
 from agentkit.contracts.event import EventBase, Looked
 from agentkit.contracts.result import Result
-from agentkit.errors import UsageError
 from agentkit.models.wrapper import fingerprint_of
 from agentkit.runtime.cast import Cast
 
 from ...agents import search
 from ..rows import Row, Rows
 from .item import Item
-from .oracle import true_boxes
+from .ways import Plan, Way, agent_of
 
 Say = Callable[[str], None]
-Judge = Callable[[Item, str], int | None]
 
-ORACLE = "oracle"
 # What a row is of. ``code``: the version of the search itself.
-KEY = ("item", "asked", "strategy", "model", "weights", "code")
+KEY = ("item", "asked", "strategy", "expert", "model", "weights", "code")
 HIT = 0.5
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is run: ``strategies`` as ``name`` or ``name@looks`` (the search for one thing ends after that many looks).
-
-    ``judge`` returns the index of the option that an answer means, None for none.
-    """
-
-    strategies: tuple[str, ...]
-    settings: Settings
-    judge: Judge
-
-
-def strategies_of(text: str, budgets: str | None = None) -> tuple[str, ...]:
-    """Return the strategies of a list with commas; ``budgets`` (``5,10``) adds ``name@5``, ... for those that search.
-
-    Raises ``UsageError`` for one that there is not.
-    """
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if budgets:
-        searching = [name for name in names if name not in ("direct", "grid", ORACLE) and "@" not in name]
-        names += [f"{name}@{looks.strip()}" for name in searching for looks in budgets.split(",")]
-    for name in names:
-        agent_of(name, None, Settings.load())
-    if not names:
-        raise UsageError("no strategy is named", mend="--strategy direct,vstar")
-    return tuple(dict.fromkeys(names))
-
-
-def agent_of(
-    strategy: str, item: Item | None, settings: Settings, cast: Cast | None = None
-) -> search.VisualSearchAgent:
-    """Return the agent of a strategy; the oracle is for one item. Raises ``UsageError``."""
-    name, _, looks = strategy.partition("@")
-    if looks and not (looks.isdigit() and int(looks)):
-        raise UsageError(f"{strategy!r}: looks are a number from 1", mend="such as vstar@20")
-    most = int(looks) if looks else None
-    if name == ORACLE:
-        known = true_boxes(item.targets, item.boxes) if item else None
-        # What is not at the marked boxes is nowhere: nothing is searched for it.
-        return search.VisualSearchAgent(
-            strategy="vstar", expert=known, max_looks=1, settings=settings, cast=cast
-        )
-    return search.VisualSearchAgent(strategy=name, max_looks=most, settings=settings, cast=cast)
 
 
 async def play(
@@ -88,7 +39,8 @@ async def play(
     cast = Cast(plan.settings)
     try:
         model = await cast.get("see")
-        head = {"model": model.reference, "weights": fingerprint_of(model)[:12], "code": code()}
+        head = {"expert": plan.expert or "", "model": model.reference}
+        head |= {"weights": fingerprint_of(model)[:12], "code": code()}
         wanted = [[_blank(item, name, head) for name in plan.strategies] for item in items]
         missing = [
             (item, tuple(row["strategy"] for row in rows if store.find(row) is None))
@@ -157,7 +109,7 @@ async def play_item(item: Item, names: Iterable[str], plan: Plan, cast: Cast) ->
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             settings = plan.settings.model_copy(update={"runs": Path(folder), "cache": None})
-            agent = agent_of(name, item, settings, cast)
+            agent = agent_of(name, replace(plan, settings=settings), item, cast)
             looked: list[Looked] = []
             agent.listeners.append(_keep(looked))
             start = time.perf_counter()
@@ -189,7 +141,7 @@ def _keep(looked: list[Looked]) -> Callable[[EventBase], None]:
 
 def _found(item: Item, strategy: str, result: Result, looked: Sequence[Looked]) -> Row:
     """Return, for each target, its best overlap with a region that is given as evidence, and the visits that it took."""
-    if strategy.partition("@")[0] == "direct":
+    if Way.of(strategy).name == "direct":
         return {"overlaps": None, "paths": None, "regions": 0}
     boxes = [Box(*region.box) for region in result.evidence if region.box is not None and region.label]
     overlaps = [max((box.iou(true) for box in boxes), default=0.0) for true in item.boxes]

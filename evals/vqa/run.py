@@ -15,9 +15,10 @@ from ..keep import keep
 from ..rows import Row, Rows
 from . import hrbench, pope, vstar
 from .item import Item, sample
-from .play import KEY, ORACLE, Plan, Say, play, strategies_of
+from .play import KEY, Say, play
 from .score import metrics_of
 from .table import keep_table
+from .ways import ORACLE, Plan, strategies_of
 
 
 def quiet(line: str) -> None:
@@ -30,6 +31,7 @@ async def evaluate_vstar(
     *,
     data: Path | None = None,
     strategy: str | None = None,
+    expert: str | None = None,
     budgets: str | None = None,
     family: Sequence[str] = (),
     items: int | None = None,
@@ -39,7 +41,7 @@ async def evaluate_vstar(
     """Evaluate strategies on a folder in V*Bench's layout; all of them and the oracle, unless some are named."""
     folder = _needed(data, "vstar", "the folder of V*Bench, or one that agentkit scenes make made")
     named = strategy or ",".join([DIRECT, *STRATEGIES, ORACLE])
-    plan = Plan(strategies_of(named, budgets), settings, judge_text)
+    plan = Plan(strategies_of(named, budgets), settings, judge_text, expert).check()
     chosen = sample(vstar.load(folder), items, family)
     return await _evaluate("vstar", chosen, plan, out, workers, say)
 
@@ -51,6 +53,7 @@ async def evaluate_hrbench(
     data: Path | None = None,
     images: Path | None = None,
     strategy: str | None = None,
+    expert: str | None = None,
     budgets: str | None = None,
     family: Sequence[str] = (),
     items: int | None = None,
@@ -59,7 +62,7 @@ async def evaluate_hrbench(
 ) -> Evaluation:
     """Evaluate strategies on HR-Bench: its TSV, or annotations as JSON with pictures in ``images``."""
     file = _needed(data, "hrbench", "hr_bench_4k.tsv, or annotations as JSON")
-    plan = Plan(strategies_of(strategy or DIRECT, budgets), settings, hrbench.judge)
+    plan = Plan(strategies_of(strategy or DIRECT, budgets), settings, hrbench.judge, expert).check()
     with tempfile.TemporaryDirectory() as folder:
         chosen = hrbench.load(file, images, Path(folder), items, family)
         return await _evaluate("hrbench", chosen, plan, out, workers, say)
@@ -72,13 +75,14 @@ async def evaluate_pope(
     data: Path | None = None,
     images: Path | None = None,
     strategy: str | None = None,
+    expert: str | None = None,
     items: int | None = None,
     workers: int = 1,
     say: Say = quiet,
 ) -> Evaluation:
     """Evaluate strategies on a file of POPE: JSON lines with image, text and label."""
     file = _needed(data, "pope", "coco_pope_random.json, say")
-    plan = Plan(strategies_of(strategy or DIRECT), settings, pope.judge)
+    plan = Plan(strategies_of(strategy or DIRECT), settings, pope.judge, expert).check()
     chosen = sample(pope.load(file, images), items)
     return await _evaluate("pope", chosen, plan, out, workers, say, pope.metrics_of)
 

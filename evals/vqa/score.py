@@ -9,7 +9,8 @@ from agentkit.contracts.evaluation import Metric
 
 from ..intervals import average, paired_difference, paired_ratio, proportion
 from ..rows import Row
-from .play import HIT, ORACLE
+from .play import HIT
+from .ways import ORACLE
 
 GRID = "grid"
 

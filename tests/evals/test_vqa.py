@@ -14,10 +14,11 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from agentkit.cli.main import app
+from agentkit.config import Settings
 from agentkit.errors import UsageError
 from agentkit.evals.vqa import hrbench, pope, vstar
 from agentkit.evals.vqa.item import Item, order_of, sample
-from agentkit.evals.vqa.play import strategies_of
+from agentkit.evals.vqa.ways import Plan, Way, strategies_of
 
 QUESTION = "what colour is the circle?"
 
@@ -102,9 +103,13 @@ def test_strategies_are_checked_before_anything_runs() -> None:
         "vstar@5",
         "vstar@10",
     )
-    for wrong in ("nothing", "vstar@x", "vstar@0", ","):
+    way = Way.of("dyfo:exploration=0.5:name=x@40")
+    assert (way.name, way.constants, way.looks) == ("dyfo", {"exploration": 0.5, "name": "x"}, 40)
+    for wrong in ("vstar@x", "vstar@0", ",", "vstar:cue_floor", "vstar:=1"):
         with pytest.raises(UsageError):
             strategies_of(wrong)
+    with pytest.raises(UsageError, match="no search strategy"):
+        Plan(("nothing",), Settings.load(), pope.judge).check()
 
 
 def test_strategies_run_on_the_same_items_and_a_killed_run_goes_on(bench: Path, tmp_path: Path) -> None:
