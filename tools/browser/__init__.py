@@ -8,8 +8,9 @@ from .effect import Effect
 from .events import BrowserEvent
 from .launch import find_browser, launch
 from .marks import draw_marks
+from .observe import observe
 from .session import BrowserSession
-from .snapshot import Change, Element, Line, Snapshot, observe
+from .snapshot import Change, Element, Line, Snapshot
 
 __all__ = [
     "ACTIONS",

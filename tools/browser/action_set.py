@@ -12,8 +12,9 @@ from agentkit.errors import ToolError, UsageError
 from . import actions
 from .action import Action, Descriptor
 from .effect import Effect
+from .observe import observe
 from .session import BrowserSession
-from .snapshot import Element, observe
+from .snapshot import Element
 
 Function = Callable[..., Awaitable[Effect]]
 _IDS = ("element", "to")

@@ -11,8 +11,8 @@ from agentkit.errors import ToolError
 
 from .downloads import safe_name, unused
 from .effect import Effect
+from .observe import observe
 from .session import BrowserSession
-from .snapshot import observe
 from .target import handle_of, on_element
 
 if TYPE_CHECKING:

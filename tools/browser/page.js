@@ -13,6 +13,8 @@
   const { setTimeout, clearTimeout, MutationObserver, WeakRef, Promise, JSON } = window;
   const now = performance.now.bind(performance);
   let last = 0;
+  // Names this document: numbers of elements are its own.
+  const born = `${performance.timeOrigin}-${now()}-${Math.random()}`;
 
   const wrap = (owner, name, before, after) => {
     owner[name] = new Proxy(owner[name], {
@@ -197,8 +199,7 @@
   const api = {
     stringify,
     listens, shadowOf, idOf, get, cut, empty, probe, point, watch, settle, painted, count: () => count, unwatch,
-    reserve: (first) => { last = Math.max(last, first); },
-    last: () => last,
+    born,
   };
   Object.defineProperty(window, key, { value: api, enumerable: false });
 }

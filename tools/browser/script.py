@@ -14,6 +14,8 @@ from agentkit.errors import ToolError
 if TYPE_CHECKING:
     from playwright.async_api import Frame
 
+    from .ids import Place
+
 _MISSING = "agentkit: no page script"
 
 
@@ -41,9 +43,10 @@ class PageScript:
             value = await self.bounded(frame.evaluate(code, argument))
         return value
 
-    async def handle(self, frame: Frame, number: int) -> Any:
-        """Return the element handle of an id, or None when the element left the page."""
-        found = await self.bounded(frame.evaluate_handle(f"(id) => window[{self._key}]?.get(id)", number))
+    async def handle(self, place: Place) -> Any:
+        """Return the element handle of a place, or None when the element or its document went away."""
+        code = f"([born, id]) => {{ const kit = window[{self._key}]; return kit?.born === born ? kit.get(id) : null }}"
+        found = await self.bounded(place.frame.evaluate_handle(code, [place.document, place.local]))
         return found.as_element()
 
     async def bounded(self, work: Any) -> Any:

@@ -14,6 +14,7 @@ from .allow import AllowList
 from .config import SessionConfig
 from .downloads import save
 from .events import BrowserEvent, EventLog
+from .ids import Ids
 from .launch import launch, require_playwright
 from .script import PageScript
 from .sends import Sends, frame_of, reads
@@ -41,8 +42,7 @@ class BrowserSession:
         self.events = EventLog(on_event)
         self.allow = AllowList.of(self.config.start, self.config.allow)
         self.script = PageScript(self.config.respond_timeout)
-        self.frames: dict[int, Frame] = {}
-        self.last_id = 0
+        self.ids = Ids()
         self.next_dialog: str | None = None
         self.navigated = False
         self._wall = Wall(self.allow, self.events, any_assets=self.config.assets == "any")

@@ -1,10 +1,8 @@
 // Reads the page of one frame, in document order, and leaves it as it is. Returns JSON text:
-// { elements, tokens, frames, last, title, scroll } with boxes in CSS pixels of this frame's viewport.
+// { elements, tokens, frames, document, title, scroll } with boxes in CSS pixels of this frame's viewport.
 // A token is a string (text), a number (index of an element), null (a line ends), false (a cell ends),
 // { frame: id } (the place of a child frame) or { say: text } (words of the snapshot, not of the page).
 (kit, options) => {
-  kit.reserve(options.first);
-
   const FAR = 1e9, WIDE = window.innerWidth, HIGH = window.innerHeight;
   const SKIPPED = new Set(["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD", "META", "LINK", "TITLE", "DEFS", "CLIPPATH", "MASK", "SYMBOL", "METADATA", "DESC"]);
   const ACTIVE_ROLES = new Set(["button", "link", "checkbox", "radio", "switch", "tab", "menuitem", "menuitemcheckbox", "menuitemradio", "option", "treeitem", "textbox", "searchbox", "combobox", "slider", "spinbutton"]);
@@ -463,7 +461,7 @@
   for (const token of tokens) if (typeof token === "number") elements[token].id = kit.idOf(found[token]);
   const doc = document.scrollingElement || document.documentElement;
   return kit.stringify({
-    elements, tokens, frames, last: kit.last(), title: document.title,
+    elements, tokens, frames, document: kit.born, title: document.title,
     scroll: doc ? { top: Math.round(window.scrollY), height: doc.scrollHeight, view: HIGH } : null,
   });
 }

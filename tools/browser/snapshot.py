@@ -1,4 +1,4 @@
-"""One structured snapshot of the page: what can be acted on, and the text that gives it meaning."""
+"""A snapshot of the page as data: what can be acted on, and the text that gives it meaning."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentkit.content import Box
 from agentkit.errors import ToolError
 
-if TYPE_CHECKING:
-    from playwright.async_api import Frame
-
-    from .session import BrowserSession
-
 CHARS_PER_TOKEN = 4
-MAX_FRAMES = 20
 _QUOTE = json.JSONEncoder(ensure_ascii=False).encode
 _LOOKS_LIKE_ID = re.compile(r"\[(e\d+)\]")
 _NOWHERE = Box(0, 0, 0, 0)
@@ -242,151 +236,3 @@ def _fit(lines: Sequence[str], scores: Sequence[float], limit: int) -> str:
         skipped = 0
         out.append(line)
     return "\n".join([*out, f"({skipped} lines left out)"] if skipped else out)
-
-
-# ---- reading a page ----
-
-
-@dataclass
-class _Reading:
-    """What is gathered while the frames of a page are read."""
-
-    elements: list[Element] = field(default_factory=list)
-    lines: list[list[str | tuple[str]]] = field(default_factory=lambda: [[]])
-    frames: int = 0
-
-    def end_line(self) -> None:
-        if self.lines[-1]:
-            self.lines.append([])
-
-    def put(self, part: str | tuple[str]) -> None:
-        self.lines[-1].append(part)
-
-
-async def observe(session: BrowserSession, previous: Snapshot | None = None) -> Snapshot:
-    """Look at the active tab: one script a frame, which leaves the DOM as it is.
-
-    ``previous`` lets elements be marked as new or changed. Raises ``ToolError`` when the tab crashed, was
-    closed, or does not respond.
-    """
-    page = session.page
-    reading = _Reading()
-    session.frames.clear()
-    options = {"root": session.config.root, "ignore": session.config.ignore}
-    data = await _read_frame(session, page.main_frame, (0.0, 0.0), options, reading)
-    scroll = data.get("scroll") or {"top": 0, "height": 0, "view": 0}
-    below = max(0, scroll["height"] - scroll["top"] - scroll["view"])
-    lines = tuple(Line(tuple(parts)) for parts in map(_tidy, reading.lines) if parts)
-    snapshot = Snapshot(page.url, data["title"], tuple(reading.elements), lines, (scroll["top"], below))
-    return snapshot.marked(previous)
-
-
-async def _read_frame(
-    session: BrowserSession,
-    frame: Frame,
-    origin: tuple[float, float],
-    options: dict[str, Any],
-    into: _Reading,
-) -> dict[str, Any]:
-    into.frames += 1
-    raw = await session.kit(frame, "kit.snapshot(arg)", {**options, "first": session.last_id})
-    data: dict[str, Any] = json.loads(raw)
-    session.last_id = max(session.last_id, data["last"])
-    top = frame.parent_frame is None
-    where = "" if top else frame.url
-    session.frames.update((item["id"], frame) for item in data["elements"] if "id" in item)
-    children = await _children(session, frame) if data["frames"] else {}
-    slots = {slot["id"]: slot for slot in data["frames"]}
-    for token in data["tokens"]:
-        if token is None:
-            into.end_line()
-        elif token is False:
-            into.put("|")
-        elif isinstance(token, str):
-            into.put(token)
-        elif isinstance(token, int):
-            element = _element(data["elements"][token], origin, where)
-            into.elements.append(element)
-            into.put((element.id,))
-        elif "say" in token:
-            into.put(token["say"])
-        elif token["frame"] in children and into.frames < MAX_FRAMES:
-            slot = slots[token["frame"]]
-            inner = (origin[0] + slot["x"], origin[1] + slot["y"])
-            await _read_child(session, children[token["frame"]], inner, {"view": slot["view"]}, into)
-    into.end_line()
-    return data
-
-
-async def _read_child(
-    session: BrowserSession,
-    frame: Frame,
-    origin: tuple[float, float],
-    options: dict[str, Any],
-    into: _Reading,
-) -> None:
-    try:
-        await _read_frame(session, frame, origin, options, into)
-    except ToolError as error:
-        # One broken frame must not hide the rest of the page.
-        into.put(f"(a frame that can't be read: {error.message})")
-        into.end_line()
-
-
-async def _children(session: BrowserSession, frame: Frame) -> dict[int, Frame]:
-    """Return the child frames by the id of their element."""
-    from playwright.async_api import Error
-
-    found = {}
-    for child in frame.child_frames:
-        try:
-            owner = await child.frame_element()
-        except Error:
-            continue
-        found[await session.kit(frame, "kit.idOf(arg)", owner)] = child
-    return found
-
-
-def _element(item: dict[str, Any], origin: tuple[float, float], frame: str) -> Element:
-    left, top, right, bottom = item["box"]
-    return Element(
-        id=f"e{item['id']}",
-        role=item["role"],
-        name=item["name"],
-        tag=item["tag"],
-        value=item.get("value"),
-        states=tuple(item["states"]),
-        options=tuple(item.get("options", ())),
-        box=Box(left, top, right, bottom).shift(*origin),
-        in_view=item["view"],
-        href=item.get("href", ""),
-        form=item.get("form", ""),
-        submits=item.get("submits", False),
-        frame=frame,
-    )
-
-
-def _tidy(parts: list[str | tuple[str]]) -> list[str | tuple[str]]:
-    """Join neighbouring text, drop empty pieces and cell marks that separate nothing."""
-    out: list[str | tuple[str]] = []
-    gap = False
-    for part in parts:
-        if isinstance(part, tuple):
-            out.append(part)
-            continue
-        if part == "|":
-            if out and out[-1] != "|":
-                out.append("|")
-            continue
-        words = part.strip()
-        gap = gap or part[:1] == " "
-        if words:
-            if out and isinstance(out[-1], str) and out[-1] != "|":
-                out[-1] = f"{out[-1]} {words}" if gap else f"{out[-1]}{words}"
-            else:
-                out.append(words)
-            gap = False
-        gap = gap or part[-1:] == " "
-    while out and out[-1] == "|":
-        out.pop()
-    return out

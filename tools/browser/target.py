@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import ToolError
 
 from .effect import Effect, effect_of
+from .ids import Place
 from .session import BrowserSession
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ HOVER_SECONDS = 0.8
 
 
 async def handle_of(session: BrowserSession, element: str) -> ElementHandle:
-    frame = frame_of(session, element)
-    handle = await session.script.handle(frame, number_of(element))
+    handle = await session.script.handle(place_of(session, element))
     if handle is None:
         raise ToolError(f"element {element} is no longer on the page", mend="look again")
     return handle
@@ -33,15 +33,19 @@ def number_of(text: str) -> int:
     return int(digits)
 
 
-def frame_of(session: BrowserSession, element: str) -> Frame:
-    frame = session.frames.get(number_of(element))
-    if frame is None or frame.page is not session.page:
+def place_of(session: BrowserSession, element: str) -> Place:
+    place = session.ids.place(number_of(element))
+    if place is None or place.frame.page is not session.page:
         raise ToolError(
             f"there is no element {element} on the page", mend="use an id of the last observation"
         )
-    if frame.is_detached():
+    if place.frame.is_detached():
         raise ToolError(f"element {element} is gone with its frame", mend="look again")
-    return frame
+    return place
+
+
+def frame_of(session: BrowserSession, element: str) -> Frame:
+    return place_of(session, element).frame
 
 
 async def on_element(

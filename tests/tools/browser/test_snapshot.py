@@ -7,10 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageChops
 
 from agentkit.content import Box
 from agentkit.errors import ToolError
-from agentkit.tools.browser import Element, Line, Snapshot, observe
+from agentkit.tools.browser import Element, Line, Snapshot, draw_marks, observe
 from agentkit.tools.browser import actions as act
 
 from .conftest import look, named
@@ -168,6 +169,68 @@ async def test_root_and_ignore_select_what_is_read(visit):
     assert "Find" not in names(snapshot)
     assert "Size" not in names(snapshot)
     assert "Place order" in names(snapshot)
+
+
+async def test_what_lies_beyond_a_scroller_and_the_view_is_told(visit):
+    session = await visit("/kinds.html")
+    text = (await observe(session)).text()
+    assert "(scrolls: 240 px below)" in text
+    assert "(the page goes on: 0 px above, " in text.splitlines()[-1]
+    row = await look(session, "First row")
+    await act.scroll(session, "bottom", row)
+    assert "(scrolls: 240 px above)" in (await observe(session)).text()
+    await act.scroll(session, "bottom")
+    assert " 0 px below)" in (await observe(session)).text().splitlines()[-1]
+
+
+async def test_canvases_popups_custom_dropdowns_and_icons_are_told_as_what_they_are(visit):
+    session = await visit("/kinds.html")
+    snapshot = await observe(session)
+    assert named(snapshot, "board").role == "canvas"
+    assert f'[{named(snapshot, "board").id}] canvas "board" 120x60 at ' in snapshot.text()
+    assert {"popup", "collapsed"} <= set(named(snapshot, "Size").states)
+    assert named(snapshot, "trash").role == "button"
+    await act.click(session, named(snapshot, "Size").id)
+    opened = await observe(session, snapshot)
+    assert "expanded" in named(opened, "Size").states
+    assert [e.name for e in opened.elements if e.new] == ["Small", "Large"]
+    await act.click(session, named(opened, "Large").id)
+    assert named(await observe(session), "Large", "button").tag == "div"
+    await act.click(session, named(opened, "board").id)
+    assert "Drew on it" in (await observe(session)).text()
+
+
+async def test_an_edge_that_is_left_free_can_be_clicked(visit):
+    session = await visit("/kinds.html")
+    await act.click(session, await look(session, "Nearly covered"))
+    assert "Found the edge" in (await observe(session)).text()
+
+
+async def test_a_label_of_pieces_is_whole_and_a_piece_of_a_text_is_no_label(visit):
+    snapshot = await observe(await visit("/kinds.html"))
+    assert named(snapshot, "bSnx").role == "textbox"
+    assert named(snapshot, "code").role == "textbox"
+    assert "A long text that says a thing or two and ends in" in snapshot.text()
+
+
+async def test_pale_shades_have_their_colour(visit):
+    snapshot = await observe(await visit("/kinds.html"))
+    assert [e.name for e in snapshot.elements if "shade" in e.name] == ["light red shade", "dark blue shade"]
+
+
+async def test_marks_are_drawn_on_what_is_in_view_and_nowhere_else(visit):
+    session = await visit("/widgets.html")
+    snapshot, plain = await observe(session), await session.screenshot()
+    seen = [e for e in snapshot.elements if e.in_view]
+    marked = draw_marks(plain, snapshot)
+    assert marked.size == plain.size
+    assert draw_marks(plain, snapshot, ids=()).pixels.tobytes() == plain.pixels.tobytes()
+    changed = ImageChops.difference(plain.pixels, marked.pixels).convert("L")
+    for element in seen:
+        assert changed.crop(element.box).getbbox(), element
+    away = [e for e in snapshot.elements if not e.in_view]
+    assert away
+    assert draw_marks(plain, snapshot, ids=[e.id for e in away]).pixels.tobytes() == plain.pixels.tobytes()
 
 
 async def test_an_empty_page_is_an_empty_snapshot(visit):
