@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from agentkit.content import Box
+from agentkit.content import Box, Image
 from agentkit.errors import UsageError
 
 from ....tools.vision.detector import Detection, Detector
@@ -24,6 +24,16 @@ OVERLAP = 0.5
 VIEWS = 4096
 
 
+class SeesBoxes(Protocol):
+    """What the expert needs of a detector; ``Detector`` has it, and so may your own."""
+
+    threshold: float
+
+    def detect(self, images: Sequence[Image], thing: str) -> list[list[Detection]]:
+        """Return what each picture or crop shows of a thing, scores above ``threshold``, in pixels of the original."""
+        ...
+
+
 class DetectorExpert:
     """Says where things are by a detector's boxes, and where to look next by their scores.
 
@@ -33,7 +43,7 @@ class DetectorExpert:
     """
 
     def __init__(
-        self, eyes: Eyes, detector: Detector, *, sure: float = 0.5, seen: Seen | None = None
+        self, eyes: Eyes, detector: SeesBoxes, *, sure: float = 0.5, seen: Seen | None = None
     ) -> None:
         if not 0 < sure < 1:
             raise UsageError(f"the score that is half sure lies between 0 and 1, got {sure}")
