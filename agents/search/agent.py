@@ -28,6 +28,7 @@ from .auto import choose
 from .cues import ModelCue
 from .experts import MakeExpert, TextExpert, make_expert
 from .eyes import Crops, Eyes
+from .frame import answer_framed
 from .parts import Strategy
 from .places import count_answer
 from .reading import can_read
@@ -261,6 +262,10 @@ class VisualSearchAgent(GraphAgent):
         if state.get("chosen") == "dyfo" and not others and first.aim.alone and _one_of_a_kind(first):
             proved = await prove(memory, question, options, model.card)
             return _final(proved or await self._vote(model, context, first, question, options))
+        if state.get("chosen") == "zoomeye" and not others and not model.card.vocabulary:
+            boxes = [find.box for find in first.finds]
+            proved = await prove(memory, question, options, model.card)
+            return _final(proved or await answer_framed(model, memory[0].image, boxes, question, options))
         return _final(await conclude(model, images, memory, question, options))
 
     async def _vote(

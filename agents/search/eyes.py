@@ -11,6 +11,7 @@ from agentkit.content import Box, Image, Message
 from agentkit.models.base import Model, Reply, Sampling
 from agentkit.runtime.budget import Budget, BudgetError
 
+from .frame import frame
 from .geometry import view
 
 # The log-odds of a plain "yes" from a model that tells no likelihoods: 97 % sure.
@@ -62,6 +63,8 @@ class Eyes:
         self.crops = crops if crops is not None else Crops()
         self.budget = budget
         self.looks = 0
+        # ZoomEye's "global and local" view: yes and no are asked beside the whole picture with the region framed.
+        self.framed = False
 
     def view(self, box: Box, margin: float = MARGIN) -> Box:
         """Return what is shown of a region: a square where the model would pad to one anyway."""
@@ -72,7 +75,7 @@ class Eyes:
         return await self._yes(views, "exists", thing)
 
     async def _yes(self, views: Sequence[Box], kind: str, thing: str) -> list[float]:
-        prompts = self._prompts(views, self.card.ask(kind, thing))
+        prompts = self._prompts(views, self.card.ask(kind, thing), framed=self.framed)
         if not prompts:
             return []
         can = self.model.capabilities
@@ -107,7 +110,7 @@ class Eyes:
         """
         if self.asks("answerable"):
             return (await self._yes([box], "answerable", question))[0]
-        (prompt,) = self._prompts([box], question)
+        (prompt,) = self._prompts([box], question, framed=self.framed)
         if self.model.capabilities.scoring:
             (scores,) = await self.model.score_each([prompt], [self.card.not_visible])
             return -logit(math.exp(min(scores.values("sum")[0], 0.0)))
@@ -148,10 +151,15 @@ class Eyes:
         moved = found.shift(crop.box.left, crop.box.top).clip(self.image.box)
         return moved if moved.area > 0 else None
 
-    def _prompts(self, views: Sequence[Box], question: str) -> list[list[Message]]:
+    def _prompts(self, views: Sequence[Box], question: str, *, framed: bool = False) -> list[list[Message]]:
         self._afford(len(views))
         self.looks += len(views)
-        return [[Message.user(self.crops.get(self.image, box), question)] for box in views]
+        return [[Message.user(*self._shown(box, framed), question)] for box in views]
+
+    def _shown(self, box: Box, framed: bool) -> Sequence[Image]:
+        if framed and box != self.image.box:
+            return frame(self.image, [box], self.card.input_size or 1)
+        return [self.crops.get(self.image, box)]
 
     def _afford(self, calls: int) -> None:
         if self.budget is None or self.budget.limits.calls is None:

@@ -71,6 +71,7 @@ def make_dyfo(kit: Kit) -> Strategy:
 
 def make_zoomeye(kit: Kit) -> Strategy:
     """Return ZoomEye: with the whole picture beside the zoom for models that take several pictures."""
+    kit.eyes.framed = not kit.eyes.card.vocabulary
     return ZoomEye(kit.eyes, ModelCue(kit.eyes), kit.expert, zoomeye_config(kit.eyes, kit.constants))
 
 

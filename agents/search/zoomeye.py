@@ -109,10 +109,15 @@ class ZoomEye:
 
     def finish(self, tree: FocusTree) -> None:
         """End the search with the best find so far; a node that answers but has no box gives its own region."""
-        node = _final(tree)
+        node = _final(tree) or self._likeliest(tree)
         if not tree.done and not tree.finds and tree.best() is None and node is not None:
             node.find = Find(node.box, (node.scores["answering"] + 1) / 2)
         tree.settle(0.0)
+
+    def _likeliest(self, tree: FocusTree) -> FocusNode | None:
+        """Return what a search that is ended early has: the visited node that answers best, if it answers at all."""
+        seen = [node for node in tree if node.scores.get("answering", -1.0) > self.config.lower]
+        return max(seen, key=lambda n: n.scores["answering"], default=None)
 
     def _fall(self, tree: FocusTree) -> None:
         """Lower the threshold; the best visited node above it becomes a candidate."""
