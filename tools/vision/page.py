@@ -147,7 +147,9 @@ class PageReader:
 
     def _chosen(self, region: Box) -> list[int]:
         """Return the tiles to look at, the busiest first when the plan does not allow all."""
-        ink = {i: _ink(self._pixels(self.tiles[i])) for i in self._within(region) if i not in self.notes.spots}
+        ink = {
+            i: _ink(self._pixels(self.tiles[i])) for i in self._within(region) if i not in self.notes.spots
+        }
         for index in [i for i, strokes in ink.items() if strokes < BUSY]:
             self.notes.blank.add(index)
             self.notes.spots[index] = []
