@@ -24,7 +24,7 @@ function startSearch(section) {
     slider.setAttribute("aria-valuetext", `look ${order} of ${looks.length}: ${inWords(regions[look.node], look)}`);
     section.querySelector("output").textContent = `${order} of ${looks.length}`;
     for (const [node, elements] of marks) {
-      const state = stateAt(regions[node], order, finds, looks);
+      const state = stateAt(node, regions[node], order, finds);
       for (const mark of elements) markAs(mark, state, node === String(look.node), way.includes(node));
       const recent = regions[node].orders.some((visit) => visit <= order && visit > order - 8);
       for (const tag of elements.filter((mark) => mark.matches(".tag"))) {
@@ -36,8 +36,9 @@ function startSearch(section) {
     }
     moveSpot(frame, regions[look.node].box, pictureWidth, pictureHeight);
     drawHeat(frame.querySelector(".heat-cells"), heatShown.checked ? look.heat : []);
-    drawSeen(frame.querySelector(".seen"), finds.includes(order) ? null : look.find);
-    describe(section.querySelector(".current"), { order, look, looks, regions, way, found: finds.includes(order), meanings });
+    const found = finds.filter((find) => find.look === order);
+    drawSeen(frame.querySelector(".seen"), found.length ? null : look.find);
+    describe(section.querySelector(".current"), { order, look, looks, regions, way, found, meanings });
     const dot = section.querySelector(".tree .dot.now circle");
     if (dot) {
       const tree = section.querySelector(".tree");
@@ -100,13 +101,13 @@ function startSearch(section) {
   section.classList.add("live");
   for (const part of section.querySelectorAll(".time, .current, .spot")) part.hidden = false;
   section.showLook = go;
-  show(finds.length ? finds[finds.length - 1] : looks.length);
+  show(finds.length ? finds[finds.length - 1].look : looks.length);
 }
 
 // What a region was at a time: not there yet, waiting, given up, or looked at; and whether the thing was found in it.
-function stateAt(region, order, finds, looks) {
+function stateAt(node, region, order, finds) {
   const visited = region.orders.some((visit) => visit <= order);
-  const found = region.orders.some((visit) => visit <= order && finds.includes(visit));
+  const found = finds.some((find) => find.look <= order && String(find.node) === node);
   const later = region.since > order;
   return { visited, found, later, waiting: !later && !visited && !region.closed, closed: !later && !visited && region.closed };
 }
@@ -197,15 +198,17 @@ function drawCloseUp(svg, box, find, { found, beside }) {
 function describe(panel, { order, look, looks, regions, way, found, meanings }) {
   const region = regions[look.node];
   const [left, top, right, bottom] = region.box;
-  const beside = look.find && !within(look.find.box, region.box);
-  drawCloseUp(panel.querySelector(".close-up"), region.box, look.find, { found, beside });
+  const here = found.find((find) => find.node === look.node);
+  const seen = here ?? look.find;
+  const beside = Boolean(seen) && !within(seen.box, region.box);
+  drawCloseUp(panel.querySelector(".close-up"), region.box, seen, { found: Boolean(here), beside });
   const again = region.orders.indexOf(order) > 0 ? ", again" : "";
   panel.querySelector(".name").textContent = `Look ${order} of ${looks.length}${again}`;
   panel.querySelector(".place").textContent =
     `${boxText(region.box)}, ${Math.round(right - left)} × ${Math.round(bottom - top)} pixels, for ${region.about}`;
   const outcome = panel.querySelector(".outcome");
-  outcome.classList.toggle("hit", found);
-  outcome.textContent = outcomeOf(look, found) + (beside ? " A look shows more than its region: this lies beside it." : "");
+  outcome.classList.toggle("hit", found.length > 0);
+  outcome.textContent = outcomeOf(look, found, regions) + (beside ? " A look shows more than its region: this lies beside it." : "");
   panel.querySelector(".measures").hidden = !Object.keys(look.scores).length;
   panel.querySelector(".measures tbody").replaceChildren(...Object.entries(look.scores).map((score) => measure(score, meanings)));
   panel.querySelector(".way-there").replaceChildren(...way.map((node) => {
@@ -218,11 +221,17 @@ function describe(panel, { order, look, looks, regions, way, found, meanings }) 
   fillQueue(panel, order, looks, regions, look.waiting);
 }
 
-function outcomeOf(look, found) {
-  if (!look.find) return found ? "✓ Found here." : "Nothing was found here.";
+function outcomeOf(look, found, regions) {
+  if (found.length) {
+    return found.map((find) => {
+      const sure = find.confidence === null ? "" : `, ${find.confidence.toFixed(2)} sure`;
+      const where = find.node === look.node ? "" : `, in the region of look ${regions[find.node].orders[0]}`;
+      return `✓ Found at ${boxText(find.box)}${sure}${where}.`;
+    }).join(" ");
+  }
+  if (!look.find) return "Nothing was found here.";
   const text = look.find.text ? ` “${look.find.text}”` : "";
-  const words = `${boxText(look.find.box)}${text}, ${look.find.confidence.toFixed(2)} sure.`;
-  return found ? `✓ Found at ${words}` : `Seen at ${words} Not sure enough.`;
+  return `Seen at ${boxText(look.find.box)}${text}, ${look.find.confidence.toFixed(2)} sure. Not sure enough.`;
 }
 
 function measure([name, value], meanings) {
@@ -247,8 +256,8 @@ function measure([name, value], meanings) {
 // The regions that wait after a look, those of the highest priority first; the one that was looked at next stands out.
 function fillQueue(panel, order, looks, regions, waiting) {
   const next = looks[order] ? String(looks[order].node) : null;
-  const key = (region) => [region.hopes.priority ?? 0, Object.values(region.hopes)[0] ?? 0];
-  const open = Object.entries(regions).filter(([node, region]) => stateAt(region, order, [], looks).waiting || node === next);
+  const key = (region) => [region.hopes.priority ?? region.hopes.prior ?? 0, Object.values(region.hopes)[0] ?? 0];
+  const open = Object.entries(regions).filter(([node, region]) => stateAt(node, region, order, []).waiting || node === next);
   open.sort(([one, a], [other, b]) =>
     (other === next) - (one === next) || key(b)[0] - key(a)[0] || key(b)[1] - key(a)[1]);
   panel.querySelector(".queue-size").textContent =

@@ -49,9 +49,10 @@ TELLING = ("exists", "answering", "reward", "confidence")
 # What the scores mean, by name.
 SCORES = {
     "exists": "how likely the thing is seen there",
-    "latent": "how likely it could be found there by looking closer",
-    "answering": "how surely the question can be answered from there",
-    "answerable": "how surely the question can be answered from there",
+    "latent": "how likely it could be found there by looking closer (-1 to 1)",
+    "prior": "how promising it was before it was tried",
+    "answering": "how surely the question can be answered from there (-1 to 1)",
+    "candidate": "1 where that was sure enough",
     "priority": "the place in the queue: the highest is looked at next",
     "confidence": "how sure the find is that was made there",
     "again": "how sure it was when it was looked at once more, from closer or farther",
@@ -127,18 +128,21 @@ class Look:
 
 @dataclass
 class Search:
-    """One search for one thing in one picture: its looks in time, its regions, and (look, what it found)."""
+    """One search for one thing in one picture: its looks in time, its regions, and (look, region, what it found).
+
+    What is found is told after the last look; the region that holds it may have been looked at before.
+    """
 
     image: str
     about: str
     strategy: str = ""
     looks: list[Look] = field(default_factory=list)
     regions: dict[int, Region] = field(default_factory=dict)
-    finds: list[tuple[int, Evidence]] = field(default_factory=list)
+    finds: list[tuple[int, Region, Evidence]] = field(default_factory=list)
 
     @property
     def found(self) -> list[Evidence]:
-        return [item for _, item in self.finds]
+        return [item for _, _, item in self.finds]
 
     @property
     def visited(self) -> list[Region]:
@@ -184,7 +188,7 @@ class Search:
     def look_at(self, item: Evidence) -> int | None:
         """Return the look by which a piece of evidence was found, None when this search did not find it."""
         place = (item.image, item.box, item.label)
-        return next((order for order, o in self.finds if (o.image, o.box, o.label) == place), None)
+        return next((order for order, _, o in self.finds if (o.image, o.box, o.label) == place), None)
 
     def data(self) -> dict[str, Any]:
         """Return what the slider needs, as plain JSON data."""
@@ -212,7 +216,10 @@ class Search:
                 }
                 for look in self.looks
             ],
-            "finds": [order for order, _ in self.finds],
+            "finds": [
+                {"look": order, "node": region.node, "box": item.box, "confidence": item.score}
+                for order, region, item in self.finds
+            ],
             "meanings": dict(self.glossary),
         }
 
@@ -234,6 +241,16 @@ class Search:
         waiting = sum(not (region.visited or region.closed) for region in self.regions.values())
         self.looks.append(Look(order, region, event, waiting))
         self.strategy = self.strategy or event.strategy
+
+    def find(self, item: Evidence) -> None:
+        """Take what was found, once: in the region where its path ends, else in the one looked at last."""
+        if item in self.found:
+            return
+        last = self.looks[-1].region
+        ends = [r for r in self.visited if item.path and tuple(r.box) == tuple(item.path[-1])]
+        region = last if not ends or last in ends else ends[-1]
+        region.found = True
+        self.finds.append((len(self.looks), region, item))
 
     def _name(self, part: ev.Part, event: ev.Looked, order: int) -> None:
         """Take a region that waits; one that was named before keeps its time, and gets its newest scores."""
@@ -280,10 +297,8 @@ def searches(events: Iterable[ev.EventBase], strategy: str = "") -> list[Search]
                 key = (scope, event.image, about)
                 latest[event.image] = found.setdefault(key, Search(event.image, about))
             latest[event.image].add(event)
-        elif isinstance(event, ev.Found) and event.evidence.image in latest:
-            search = latest[event.evidence.image]
-            if event.evidence.box is not None and event.evidence not in search.found:
-                search.finds.append((len(search.looks), event.evidence))
+        elif isinstance(event, ev.Found) and event.evidence.image in latest and event.evidence.box:
+            latest[event.evidence.image].find(event.evidence)
     for search in found.values():
         search.strategy = search.strategy or strategy
     return list(found.values())

@@ -105,6 +105,15 @@ def test_finds_belong_to_their_search_and_their_look():
     assert (first.look_at(cup), second.look_at(hat), first.look_at(hat)) == (2, 1, None)
 
 
+def test_what_is_told_in_the_end_belongs_to_the_region_that_held_it():
+    """A search that settles on its best doubtful find says so after its last look, which was elsewhere."""
+    looks = [look(0), look(1, 0), look(2, 0)]
+    evidence = Evidence(kind="region", image="a", box=(1, 1, 5, 5), path=[looks[1].box])
+    search = one([*looks, ev.Found(evidence=evidence)])
+    assert [(order, region.node) for order, region, _ in search.finds] == [(3, 1)]
+    assert [region.found for region in search.visited] == [False, True, False]
+
+
 def test_the_strategy_of_the_run_stands_in_where_looks_do_not_say_it():
     assert one([look(0, strategy="dyfo")]).strategy == "dyfo"
     (search,) = searches([look(0)], "zoomeye")
@@ -279,6 +288,27 @@ async def test_finds_are_shown_from_their_look_on(page, tmp_path):
     assert await page.locator(".frame .seen").is_visible()
     await page.get_by_role("button", name="look 12", exact=True).click()
     assert await find.is_visible()
+
+
+async def test_a_find_in_an_earlier_region_is_told_where_it_is(page, tmp_path):
+    run = recorded.long_search(tmp_path / "r", 9, end_with=False)
+    box = (600.0, 0.0, 1200.0, 400.0)
+    find = Evidence(
+        kind="region", image=run_image(run), box=(700, 50, 800, 90), label="red thing", path=[box]
+    )
+    run.emit(ev.Found(evidence=find))
+    recorded.end(run, answer="red", evidence=[find])
+    await open_report(page, run)
+    assert await page.locator("output").inner_text() == "9 of 9"
+    told = await page.locator(".outcome").inner_text()
+    assert told == "✓ Found at (700, 50, 800, 90), in the region of look 3."
+    assert await page.locator(".dot.found").get_attribute("data-node") == "2"
+    await page.get_by_label("one look back").click()
+    assert await page.locator(".dot.found").count() == 0
+
+
+def run_image(run) -> str:
+    return next(event.image for event in events_of(run.folder) if isinstance(event, ev.Looked))
 
 
 async def test_way_queue_and_heat_go_with_the_look(page, tmp_path):
