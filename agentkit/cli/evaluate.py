@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .flags import Flags
+
+if TYPE_CHECKING:
+    from ..contracts.evaluation import Evaluation
 
 REGISTRY = "agentkit.evals.registry"
 
@@ -22,6 +25,9 @@ Tasks = Annotated[
 Seeds = Annotated[str | None, typer.Option("--seeds", help="Seeds, such as 1-5 or 1,2,7-9.")]
 Policy = Annotated[str | None, typer.Option("--policy", help="How it is decided: rank, generate, experts.")]
 Memory = Annotated[str | None, typer.Option("--memory", help="Exemplars from memory: on, off, or a folder.")]
+Boost = Annotated[
+    float | None, typer.Option("--boost", min=0.0, help="How much the attention on the task is multiplied.")
+]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="How many items at a time.")]
 Data = Annotated[Path | None, typer.Option("--data", help="File or folder of a published benchmark.")]
 Images = Annotated[
@@ -35,6 +41,7 @@ Expert = Annotated[str | None, typer.Option("--expert", help="What says where a 
 Budgets = Annotated[
     str | None, typer.Option("--budgets", help="Looks, with commas: every search again with each of these.")
 ]
+Index = Annotated[Path | None, typer.Option("--index", help="A local index that is searched.")]
 Items = Annotated[int | None, typer.Option("--items", min=1, help="How many items of each part.")]
 
 
@@ -47,17 +54,21 @@ def evaluate(
     seeds: Seeds = None,
     policy: Policy = None,
     memory: Memory = None,
+    boost: Boost = None,
     workers: Workers = None,
     data: Data = None,
     images: Images = None,
     strategy: Strategy = None,
     budgets: Budgets = None,
     expert: Expert = None,
+    index: Index = None,
     flags: Flags,
 ) -> None:
     """Evaluate an agent or a model on a benchmark."""
-    episodes = {"tasks": tasks, "seeds": seeds, "policy": policy, "memory": memory, "workers": workers}
+    episodes = {"tasks": tasks, "seeds": seeds, "policy": policy, "memory": memory, "boost": boost}
+    episodes["workers"] = workers
     published = {"data": data, "images": images, "strategy": strategy, "budgets": budgets, "expert": expert}
+    published["index"] = index
     _call("EVALS", "evaluation", name, flags, {"family": family, "items": items, **episodes, **published})
 
 
@@ -75,7 +86,6 @@ def bench(
 
 def _call(table: str, what: str, name: str | None, flags: Flags, choices: dict[str, Any]) -> None:
     """Call the function of a name, sync or async, with those of the ``choices`` that were made."""
-    from ..contracts.evaluation import Evaluation
     from ..errors import UsageError
     from .kinds import load_object
     from .running import wait_for
@@ -97,6 +107,13 @@ def _call(table: str, what: str, name: str | None, flags: Flags, choices: dict[s
         made["say"] = lambda line: note(line, "dim")
     outcome: Any = function(flags.settings(), flags.out, **made)
     evaluation: Evaluation = wait_for(outcome) if inspect.isawaitable(outcome) else outcome
+    show_evaluation(evaluation, flags)
+
+
+def show_evaluation(evaluation: Evaluation, flags: Flags) -> None:
+    """Print an evaluation: its metrics, or its table, or JSON."""
+    from .terminal import print_json, show
+
     if flags.json:
         print_json(evaluation)
         return

@@ -169,17 +169,20 @@ async def evaluate(
     seeds: str = QUICK_SEEDS,
     policy: str = "rank",
     memory: str = "on",
+    boost: float | None = None,
     workers: int = 1,
     say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Evaluate the web agent. ``tasks``: names, or ``all64``, ``demonstrated``, ``undemonstrated``, ``simple``.
 
-    ``seeds``: ``1-5``. ``memory``: ``on``, ``off`` or a folder. Raises ``UsageError`` for what there is not.
+    ``seeds``: ``1-5``. ``memory``: ``on``, ``off`` or a folder. ``boost`` multiplies the attention on the
+    task when ranking (1: the model as it is). Raises ``UsageError`` for what there is not.
     """
     # An expert's slider takes many keys; a model that is not done by 15 steps goes round in circles.
     steps = settings.max_steps or (30 if policy == "experts" else 15)
     kept = None if memory == "on" else memory
-    setup = Setup(_reference(settings, policy), policy, kept, max_steps=steps)
+    ranking = Ranking() if boost is None else Ranking(boost=boost)
+    setup = Setup(_reference(settings, policy), policy, kept, ranking, steps)
     names = tasks_of(tasks)
     rows = await run(names, seeds_of(seeds), setup, settings=settings, out=out, workers=workers, say=say)
     model = "experts" if policy == "experts" else setup.model or "smollm2"
