@@ -22,7 +22,7 @@ from agentkit.runtime.run import Run
 
 from ...memory import Exemplar, ExemplarMemory, remember_run
 from ...tools.browser import Action, SessionConfig, irreversible, observe, perform, replay, replayable
-from .candidates import FINISH, Candidate
+from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
 from .generate import generate
 from .library import Library
@@ -270,6 +270,8 @@ class WebAgent(GraphAgent):
         except ToolError as error:
             return {"route": "end", "failure": f"the model named what is not there: {error.message}"}
         context.run.emit(Decided(choice=choice.words))
+        if choice is INFEASIBLE:
+            return {"route": "end", "failure": f"the model reports that it can't be done: {text}"}
         if choice.kind == "ask":
             if any(value.cue == text for value in view.values if value.source == "user"):
                 return {"route": "end", "failure": f"the model asks again for {text!r}"}

@@ -79,6 +79,8 @@ class Candidate:
 
 
 FINISH = Candidate("finish")
+# Offered to models that write their actions: a small one that ranks would give up too soon.
+INFEASIBLE = Candidate("report_infeasible")
 
 
 def candidates_of(
@@ -135,7 +137,11 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
             return []
         return [Candidate(f"check {name}", Action.on(snapshot, "check", element.id))]
     if element.role in CLICKED and not ("checked" in element.states and element.role == "radio"):
-        return [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
+        found = [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
+        if "popup" in element.states and "expanded" not in element.states:
+            # Many menus open under the mouse, and a click there already chooses.
+            found.append(Candidate(f"hover {name}", Action.on(snapshot, "hover", element.id)))
+        return found
     if element.value is not None and "focused" not in element.states:
         return [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
     return []

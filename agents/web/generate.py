@@ -10,7 +10,7 @@ from agentkit.errors import ModelError
 from agentkit.models import Model, Sampling
 
 from ...tools.browser import Action, Element, Snapshot
-from .candidates import CHECKED, CLICKED, Candidate
+from .candidates import CHECKED, CLICKED, FINISH, INFEASIBLE, Candidate
 from .page import is_text_field, name_of
 from .prompt import View
 from .values import Source, Value
@@ -23,10 +23,12 @@ SYSTEM = (
 # How each action looks: a server that follows the schema need not show it to the model.
 FORMS = {
     "click": '{"action": "click", "element": "e1"}',
+    "hover": '{"action": "hover", "element": "e1"}',
     "fill": '{"action": "fill", "element": "e1", "value": "the text to type"}',
     "press": '{"action": "press", "element": "e1", "value": "Enter"}',
     "select_option": '{"action": "select_option", "element": "e1", "value": "the option"}',
     "ask": '{"action": "ask", "missing": "the value that the task leaves out"}',
+    "report_infeasible": '{"action": "report_infeasible", "reason": "why the task can not be done here"}',
     "finish": '{"action": "finish", "answer": "the answer, or what was done"}',
 }
 KEYS = ("Enter", "Escape", "Tab", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Backspace")
@@ -38,9 +40,12 @@ def action_schema(snapshot: Snapshot, *, finish: bool = True) -> dict[str, Any]:
     live = [e for e in snapshot.elements if "disabled" not in e.states]
     clickable = [e.id for e in live if e.role in CLICKED | CHECKED or is_text_field(e)]
     fields = [e.id for e in live if is_text_field(e)]
+    opened = [e.id for e in live if "popup" in e.states]
     kinds = []
     if clickable:
         kinds.append(_kind("click", element={"enum": clickable}))
+    if opened:
+        kinds.append(_kind("hover", element={"enum": opened}))
     if fields:
         kinds.append(_kind("fill", element={"enum": fields}, value={"type": "string", "maxLength": 300}))
         kinds.append(_kind("press", element={"enum": fields}, value={"enum": list(KEYS)}))
@@ -50,12 +55,13 @@ def action_schema(snapshot: Snapshot, *, finish: bool = True) -> dict[str, Any]:
             kinds.append(_kind("select_option", element={"const": element.id}, value=value))
     kinds.append(_kind("ask", missing={"type": "string", "maxLength": 100}))
     if finish:
+        kinds.append(_kind("report_infeasible", reason={"type": "string", "maxLength": 300}))
         kinds.append(_kind("finish", answer={"type": "string", "maxLength": 300}))
     return {"anyOf": kinds}
 
 
 async def generate(model: Model, view: View, *, finish: bool = True) -> tuple[Candidate, str]:
-    """Return the candidate that a model wrote, and the text of its ``finish`` or ``ask`` (else empty)."""
+    """Return the candidate that a model wrote, and the text of its ``finish``, ``report_infeasible`` or ``ask``."""
     reply = await model.generate(
         generation_prompt(view, finish=finish),
         schema=action_schema(view.snapshot, finish=finish),
@@ -104,11 +110,15 @@ def _kind(name: str, **properties: Any) -> dict[str, Any]:
 def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     name = str(data["action"])
     if name == "finish":
-        return Candidate("finish"), str(data.get("answer", ""))
+        return FINISH, str(data.get("answer", ""))
+    if name == "report_infeasible":
+        return INFEASIBLE, str(data["reason"])
     if name == "ask":
         return Candidate(f"ask for {data['missing']}", ask="?"), str(data["missing"])
     element = view.snapshot.get(str(data["element"]))
     words = name_of(view.snapshot, element)
+    if name == "hover":
+        return Candidate(f"hover {words}", Action.on(view.snapshot, "hover", element.id)), ""
     if name == "click":
         operation = "check" if element.role in CHECKED and "checked" not in element.states else "click"
         return Candidate(f"{operation} {words}", Action.on(view.snapshot, operation, element.id)), ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentkit.agents.web.candidates import Candidate, candidates_of
+from agentkit.agents.web.candidates import INFEASIBLE, Candidate, candidates_of
 from agentkit.agents.web.generate import action_schema, generate, generation_prompt
 from agentkit.agents.web.missing import gaps
 from agentkit.agents.web.order import named, sends_last
@@ -284,6 +284,8 @@ async def test_generated_actions_become_candidates_with_their_source() -> None:
     assert choice.value.source == "model"
     choice, text = await written('{"action": "finish", "answer": "done"}')
     assert (choice.kind, text) == ("finish", "done")
+    choice, text = await written('{"action": "report_infeasible", "reason": "no such page"}')
+    assert (choice, text) == (INFEASIBLE, "no such page")
     choice, text = await written('{"action": "ask", "missing": "password"}')
     assert (choice.kind, text) == ("ask", "password")
 
@@ -294,7 +296,19 @@ def test_the_schema_names_only_elements_of_the_page() -> None:
     }
     assert kinds["click"]["element"]["enum"] == ["e1", "e2", "e3"]
     assert kinds["fill"]["element"]["enum"] == ["e1", "e2"]
-    assert set(kinds) == {"click", "fill", "press", "ask", "finish"}
+    assert set(kinds) == {"click", "fill", "press", "ask", "report_infeasible", "finish"}
+
+
+async def test_what_opens_a_menu_can_be_pointed_at() -> None:
+    menu = page(element(1, "menuitem", "Ada", states=("popup",)), element(2, "link", "More"))
+    assert words(menu, "t") == [
+        'click menuitem "Ada"',
+        'hover menuitem "Ada"',
+        'click link "More"',
+    ]
+    reply = ScriptModel([ScriptLine(text='{"action": "hover", "element": "e1"}')], "script:test")
+    choice, _ = await generate(reply, View("t", menu))
+    assert choice.words == 'hover menuitem "Ada"'
 
 
 @pytest.mark.parametrize("finish", [True, False])
