@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from langgraph.graph import END, START, StateGraph
 
-from agentkit.contracts.event import Decided, Note, Observed, Recalled
+from agentkit.contracts.event import Decided, Observed, Recalled
 from agentkit.contracts.result import Evidence
 from agentkit.errors import ToolError, UsageError
 from agentkit.runtime.agent import GraphAgent, Outcome
@@ -21,7 +21,7 @@ from agentkit.runtime.journal import Effect, UnknownAction
 from agentkit.runtime.run import Run
 
 from ...memory import Exemplar, ExemplarMemory, remember_run
-from ...tools.browser import Action, SessionConfig, irreversible, observe, perform, replay, replayable
+from ...tools.browser import Action, SessionConfig, irreversible, replayable
 from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
 from .generate import generate
@@ -195,15 +195,8 @@ class WebAgent(GraphAgent):
         seen = state.get("seen", 0)
 
         async def look() -> dict[str, Any]:
-            session = await context.session()
-            try:
-                snapshot = await observe(session)
-            except ToolError as error:
-                # The tab crashed or was closed: one fresh start, then it is the run's failure.
-                context.run.emit(Note(level="warning", text=f"the page is lost: {error.message}"))
-                session = await context.reopen()
-                snapshot = await observe(session)
-            screen = context.run.put_image(await session.screenshot())
+            snapshot, picture = await context.look()
+            screen = context.run.put_image(picture)
             restored, context.current = not context.current, True
             return {"page": snapshot.to_json(), "screen": screen, "restored": restored}
 
@@ -325,9 +318,7 @@ class WebAgent(GraphAgent):
         effect, action = self._effect(state, choice)
 
         async def do() -> dict[str, Any]:
-            session = await context.session()
-            found = await (perform if context.current else replay)(session, action)
-            await context.save_storage(session)
+            found = await context.do(action)
             moved = context.episode is None and (found.navigated or found.sent or effect.irreversible)
             return {**found.to_json(), "anchor": found.url_after if moved else None}
 

@@ -9,12 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentkit.content import Image
 from agentkit.contracts.event import Note
 from agentkit.errors import ReplayError, ToolError
 from agentkit.runtime.context import Context
 from agentkit.runtime.journal import Entry
 
-from ...tools.browser import Action, BrowserEvent, BrowserSession, SessionConfig, replay
+from ...tools.browser import (
+    Action,
+    BrowserEvent,
+    BrowserSession,
+    Effect,
+    SessionConfig,
+    Snapshot,
+    observe,
+    perform,
+    replay,
+)
 from ...tools.browser.actions import goto
 
 if TYPE_CHECKING:
@@ -55,6 +66,27 @@ class WebContext(Context):
             self._session = session
             await self.restore(session)
         return self._session
+
+    async def look(self) -> tuple[Snapshot, Image]:
+        """Return the page and a picture of it.
+
+        A tab that crashed or was closed is opened afresh once; what happens to that one is the run's failure.
+        """
+        session = await self.session()
+        try:
+            snapshot = await observe(session)
+        except ToolError as error:
+            self._warn(f"the page is lost: {error.message}")
+            session = await self.reopen()
+            snapshot = await observe(session)
+        return snapshot, await session.screenshot()
+
+    async def do(self, action: Action) -> Effect:
+        """Do an action on the page of the last observation, and keep cookies and storage as they are after it."""
+        session = await self.session()
+        found = await (perform if self.current else replay)(session, action)
+        await self.save_storage(session)
+        return found
 
     async def reopen(self) -> BrowserSession:
         """Leave a dead page: a fresh one, brought back to where the run was."""
