@@ -10,6 +10,10 @@
   const allRoots = [];                  // WeakRef of shadow roots, for the watcher
   const ids = new WeakMap();            // element -> number
   const byId = new Map();               // number -> WeakRef(element)
+  // Libraries that listen at a root keep who is meant on the elements: React under a key that it makes up, others
+  // under fixed names. The roots themselves are not to be clicked.
+  const reactKeys = new Set(), listeningRoots = new WeakSet();
+  const REACT_ROOT = "__reactContainer$";
   const { setTimeout, clearTimeout, MutationObserver, WeakRef, Promise, JSON } = window;
   const now = performance.now.bind(performance);
   let last = 0;
@@ -48,6 +52,12 @@
   wrap(window, "clearTimeout", (self, [id]) => timers.delete(id));
   wrap(EventTarget.prototype, "addEventListener", (self, [type, listener]) => {
     if (!CLICKS.has(type) || !listener || !(self instanceof Element)) return;
+    const rooted = Object.keys(self).find((name) => name.startsWith(REACT_ROOT));
+    if (rooted) {
+      reactKeys.add("__reactProps$" + rooted.slice(REACT_ROOT.length));
+      listeningRoots.add(self);
+      return;
+    }
     let types = listeners.get(self);
     if (!types) listeners.set(self, types = new Map());
     if (!types.has(type)) types.set(type, new Set());
@@ -64,9 +74,19 @@
     if (watcher) watcher.observe(root, WATCHED);
   });
 
+  const REACTS = ["onClick", "onMouseDown", "onMouseUp", "onPointerDown", "onPointerUp", "onDoubleClick"];
+  const handled = (el) => {
+    if (el.$$click || el.__click) return true;
+    for (const key of reactKeys) {
+      const props = el[key];
+      if (props && REACTS.some((name) => typeof props[name] === "function")) return true;
+    }
+    return false;
+  };
   const listens = (el) => {
+    if (listeningRoots.has(el)) return false;
     const types = listeners.get(el);
-    return (types !== undefined && types.size > 0) ||
+    return (types !== undefined && types.size > 0) || handled(el) ||
       Boolean(el.onclick || el.onmousedown || el.onpointerdown || el.onmouseup || el.ondblclick);
   };
   const shadowOf = (el) => el.shadowRoot || roots.get(el) || null;

@@ -200,6 +200,14 @@ async def test_canvases_popups_custom_dropdowns_and_icons_are_told_as_what_they_
     assert "Drew on it" in (await observe(session)).text()
 
 
+async def test_who_is_meant_by_a_listener_at_the_root_is_told(visit):
+    session = await visit("/kinds.html")
+    snapshot = await observe(session)
+    assert not [e for e in snapshot.elements if "Only words" in e.name]
+    await act.click(session, named(snapshot, "Counted at the root").id)
+    assert "Counted" in [line.words for line in (await observe(session)).lines]
+
+
 async def test_an_edge_that_is_left_free_can_be_clicked(visit):
     session = await visit("/kinds.html")
     await act.click(session, await look(session, "Nearly covered"))
