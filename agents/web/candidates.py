@@ -11,30 +11,6 @@ from .page import is_text_field, name_of
 from .values import Value, tokens_of, typed, words_of
 
 LIMIT = 60
-CLICKED = frozenset(
-    [
-        "button",
-        "link",
-        "tab",
-        "menuitem",
-        "menuitemcheckbox",
-        "menuitemradio",
-        "option",
-        "radio",
-        "clickable",
-        "shape",
-        "canvas",
-        "treeitem",
-        "summary",
-        "switch",
-        "heading",
-        "image",
-        "img",
-        "cell",
-        "row",
-        "gridcell",
-    ]
-)
 CHECKED = frozenset({"checkbox"})
 # Not acted on by itself: what it contains is.
 CONTAINERS = frozenset({"dialog", "alertdialog"})
@@ -136,15 +112,16 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
         if "checked" in element.states:
             return []
         return [Candidate(f"check {name}", Action.on(snapshot, "check", element.id))]
-    if element.role in CLICKED and not ("checked" in element.states and element.role == "radio"):
-        found = [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
-        if "popup" in element.states and "expanded" not in element.states:
-            # Many menus open under the mouse, and a click there already chooses.
-            found.append(Candidate(f"hover {name}", Action.on(snapshot, "hover", element.id)))
-        return found
-    if element.value is not None and "focused" not in element.states:
-        return [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
-    return []
+    # A radio button that is chosen, and a field that has the focus, are as a click would leave them.
+    if (element.role == "radio" and "checked" in element.states) or (
+        element.value is not None and "focused" in element.states
+    ):
+        return []
+    found = [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
+    if "popup" in element.states and "expanded" not in element.states:
+        # Many menus open under the mouse, and a click there already chooses.
+        found.append(Candidate(f"hover {name}", Action.on(snapshot, "hover", element.id)))
+    return found
 
 
 def _holds(element: Element, text: str) -> bool:

@@ -10,7 +10,7 @@ from agentkit.errors import ModelError
 from agentkit.models import Model, Sampling
 
 from ...tools.browser import Action, Element, Snapshot
-from .candidates import CHECKED, CLICKED, FINISH, INFEASIBLE, Candidate
+from .candidates import CHECKED, CONTAINERS, FINISH, INFEASIBLE, Candidate
 from .page import is_text_field, name_of
 from .prompt import View
 from .values import Source, Value
@@ -38,7 +38,7 @@ PAGE_BUDGET = 700
 def action_schema(snapshot: Snapshot, *, finish: bool = True) -> dict[str, Any]:
     """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows."""
     live = [e for e in snapshot.elements if "disabled" not in e.states]
-    clickable = [e.id for e in live if e.role in CLICKED | CHECKED or is_text_field(e)]
+    clickable = [e.id for e in live if not e.options and e.role not in CONTAINERS]
     fields = [e.id for e in live if is_text_field(e)]
     opened = [e.id for e in live if "popup" in e.states]
     kinds = []

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentkit.agents.web.prompt import View
+from agentkit.config import Settings
 from agentkit.errors import ToolError, UsageError
 from agentkit.evals.miniwob import (
     ALL64,
@@ -23,6 +24,7 @@ from agentkit.evals.miniwob import (
 )
 from agentkit.evals.miniwob.demonstrate import demonstrate
 from agentkit.evals.miniwob.experts import EXPERTS, ExpertPolicy
+from agentkit.evals.miniwob.runner import evaluate
 from agentkit.evals.seeds import seeds_of
 from agentkit.tools.browser import Action, BrowserSession, Snapshot, irreversible, observe, perform
 
@@ -158,6 +160,16 @@ async def test_an_expert_has_no_move_where_the_task_leaves_out_what_it_needs():
     page = Snapshot("u", "t")
     assert policy.choose(View("Click on the button.", page), "click-button") is None
     assert policy.choose(View('Click on "x".', page), "click-test") is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"policy": "guess"}, {"tasks": "no-such-task"}, {"seeds": "some"}, {"policy": "rank", "seeds": "2-1"}],
+)
+async def test_what_there_is_not_is_a_usage_error_before_anything_is_played(wrong, tmp_path):
+    with pytest.raises(UsageError):
+        await evaluate(Settings.load(), tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
 
 
 # ---- seeds ----

@@ -299,6 +299,18 @@ def test_the_schema_names_only_elements_of_the_page() -> None:
     assert set(kinds) == {"click", "fill", "press", "ask", "report_infeasible", "finish"}
 
 
+def test_whatever_the_page_lets_one_act_on_can_be_clicked() -> None:
+    odd = page(
+        element(1, "combobox", "Size", states=("popup", "collapsed")),
+        element(2, "slider", "Volume", value="3 (0 to 10)"),
+        element(3, "textbox", "Date", states=("readonly",)),
+        element(4, "dialog", "Settings"),
+    )
+    assert words(odd, "t") == ['click combobox "Size"', 'click slider "Volume"', 'click textbox "Date"']
+    clicks = next(k for k in action_schema(odd)["anyOf"] if k["properties"]["action"]["const"] == "click")
+    assert clicks["properties"]["element"]["enum"] == ["e1", "e2", "e3"]
+
+
 async def test_what_opens_a_menu_can_be_pointed_at() -> None:
     menu = page(element(1, "menuitem", "Ada", states=("popup",)), element(2, "link", "More"))
     assert words(menu, "t") == [
