@@ -118,7 +118,7 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
     ):
         return []
     found = [Candidate(f"click {name}", Action.on(snapshot, "click", element.id))]
-    if "popup" in element.states and "expanded" not in element.states:
+    if element.role == "menuitem" and "popup" in element.states and "expanded" not in element.states:
         # Many menus open under the mouse, and a click there already chooses.
         found.append(Candidate(f"hover {name}", Action.on(snapshot, "hover", element.id)))
     return found
