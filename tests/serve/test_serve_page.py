@@ -164,7 +164,7 @@ async def test_pictures_come_by_file_paste_and_drop(server: Served, visit, tmp_p
 async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_path):
     from agentkit.evals.scenes import large_scene
 
-    scene = large_scene(np.random.default_rng(100_003), 480, 360, distractors=1, hosts=0, glyphs=False)
+    scene = large_scene(np.random.default_rng(100_006), 600, 450, distractors=1, hosts=0, glyphs=False)
     target = scene.objects[0]
     buffer = io.BytesIO()
     scene.image.save(buffer, "PNG")
@@ -179,7 +179,7 @@ async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_pa
     looked = [event for event in told if event.get("kind") == "looked"]
     assert await turn.locator("rect.visit").count() == len(looked) > 0
     box = await turn.locator("svg.boxes").get_attribute("viewBox")
-    assert box == "0 0 480 360"
+    assert box == "0 0 600 450"
     assert data["evidence"], "the search of this scene finds its target"
     chip = turn.locator(".evidence .chip").first
     await chip.hover()

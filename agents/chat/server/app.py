@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -109,7 +108,7 @@ def _abilities(person: Person, settings: Settings, cast: SharedCast) -> Mapping[
     return {"browse": WebAgent(memory=person.conversations.folder, settings=settings, cast=cast)}
 
 
-async def serve(config: ServerConfig, *, ready: Any = None) -> None:
+async def serve(config: ServerConfig, *, ready: Callable[[str], None] | None = None) -> None:
     """Serve until Ctrl-C. ``ready`` is called with the address when the server answers.
 
     Raises ``UsageError`` when the address is taken.
@@ -117,7 +116,7 @@ async def serve(config: ServerConfig, *, ready: Any = None) -> None:
     server = ChatServer(create_app(config), config.host, config.port)
     sock = _bound(config)
     if ready is not None:
-        ready(address_of(config, sock.getsockname()[1]))
+        server.on_start = lambda: ready(address_of(config, sock.getsockname()[1]))
     await server.serve(sockets=[sock])
 
 
@@ -137,6 +136,11 @@ class ChatServer(uvicorn.Server):
             )
         )
         self._app = app
+        self.on_start: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for talks in self._app.state.talks.values():

@@ -66,14 +66,15 @@ function show(page) {
   head(page);
   const pieces = page.shown.map((turn) => view(turn).element);
   if (page.earlier) pieces.unshift(h("button", { type: "button", class: "button quiet earlier", text: `Show ${count(page.earlier, "earlier turn")}`, onclick: () => showAll(page.key) }));
+  pinned = true;
   $("turns").replaceChildren(...pieces);
-  $("scroll").scrollTop = $("scroll").scrollHeight;
   spend();
 }
 
 const showAll = (key) => attempt(async () => {
   clear();
   show(await call("GET", `/api/conversations/${key}?last=1000`));
+  pinned = false;
   $("scroll").scrollTop = 0;
 });
 
@@ -144,14 +145,9 @@ const host = {
     tabs.postMessage("changed");
     attempt(refresh);
   },
-  grew() {
-    const scroll = $("scroll");
-    // Who has scrolled up to read is left in peace.
-    if (scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 160) scroll.scrollTop = scroll.scrollHeight;
-  },
   began(turn) {
+    pinned = true;
     $("turns").append(view(turn).element);
-    $("scroll").scrollTop = $("scroll").scrollHeight;
     this.changed();
   },
   again(turn) {
@@ -189,6 +185,16 @@ async function send(text, pictures) {
     return true;
   });
 }
+
+// The end stays in view while it grows; who has scrolled up to read is left in peace.
+let pinned = true;
+$("scroll").addEventListener("scroll", () => {
+  const { scrollHeight, scrollTop, clientHeight } = $("scroll");
+  pinned = scrollHeight - scrollTop - clientHeight < 60;
+});
+new ResizeObserver(() => {
+  if (pinned) $("scroll").scrollTop = $("scroll").scrollHeight;
+}).observe($("turns"));
 
 // Buttons.
 

@@ -3,7 +3,7 @@
 import { h, announce, banner, count, money, seconds, when } from "./dom.js";
 import { call, follow, newKey, pictureOf, pictureOfTurn } from "./api.js";
 import { markdown, linkMentions } from "./markdown.js";
-import { Regions, thumbnail } from "./regions.js";
+import { Regions, Screen, thumbnail } from "./regions.js";
 import { Steps, doing } from "./steps.js";
 import { card } from "./cards.js";
 
@@ -99,7 +99,13 @@ export class TurnView {
   draw(event) {
     if (event.kind === "looked") this.regionsOf(event.image).look(event);
     else if (event.kind === "found" && event.evidence.image) this.regionsOf(event.evidence.image).prove(event.evidence);
-    else if (event.kind === "observed" && event.url) this.page = event;
+    else if (event.kind === "observed" || event.kind === "acted") {
+      if (event.kind === "observed" && event.url) this.page = event;
+      if (!this.letGo) return;
+      this.screen ??= new Screen(this.key);
+      this.pictures.append(this.screen.element);
+      this.screen.take(event);
+    }
   }
 
   say(text) {
@@ -110,7 +116,6 @@ export class TurnView {
       this.drawing = 0;
       if (this.letGo) {
         this.answer.replaceChildren(markdown(this.text));
-        this.host.grew();
       }
     });
   }
@@ -118,7 +123,6 @@ export class TurnView {
   doing(words) {
     this.now.hidden = Boolean(this.text);
     this.now.textContent = words;
-    this.host.grew();
   }
 
   regionsOf(digest) {
@@ -144,6 +148,8 @@ export class TurnView {
     this.steps.describe(turn.usage);
     this.drawEvidence();
     for (const regions of this.regions.values()) regions.settle();
+    // The approval shows the page itself; what is over is in the steps.
+    this.screen?.element.remove();
     this.state.hidden = !(turn.status in ENDED);
     this.state.textContent = turn.error ? `${ENDED[turn.status]}: ${turn.error}`.replace(".:", ":") : ENDED[turn.status] ?? "";
     this.asks.replaceChildren();
