@@ -13,6 +13,8 @@ from .play import HIT
 from .ways import ORACLE
 
 GRID = "grid"
+# Calls for which is said what share of items was answered right within them.
+WITHIN = (5, 10, 20, 40, 80, 160, 320)
 
 
 def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
@@ -25,7 +27,8 @@ def metrics_of(rows: Sequence[Row]) -> dict[str, Metric]:
     ``/at PLACEMENT``): mean image-text pairs through the model. ``S/seconds``.
 
     ``S/of oracle`` (also by part): accuracy as a share of the oracle's. ``S/calls of grid`` (also ``/at PLACEMENT``):
-    calls as a share of the full scan's. ``S - T``: paired difference of accuracies of two strategies that search.
+    calls as a share of the full scan's. ``S/right within C``: share of items that were answered right, and with at most C
+    calls: the curve of accuracy against calls, from whole runs. ``S - T``: paired difference of accuracies of two strategies that search.
     """
     metrics: dict[str, Metric] = {}
     strategies = list(dict.fromkeys(row["strategy"] for row in rows))
@@ -63,6 +66,8 @@ def _alone(rows: Sequence[Row]) -> dict[str, Metric]:
         found |= _search(rows, placements)
     found["calls"] = average([row["calls"] for row in rows])
     found |= {f"calls/at {p}": average([r["calls"] for r in _of(rows, "placement", p)]) for p in placements}
+    if any(row["overlaps"] is not None for row in rows):
+        found |= {f"right within {most}": _right_within(rows, most) for most in WITHIN}
     found["seconds"] = average([row["seconds"] for row in rows])
     return found
 
@@ -83,6 +88,10 @@ def _search(rows: Sequence[Row], placements: Sequence[str]) -> dict[str, Metric]
 
 def _right(rows: Sequence[Row]) -> Metric:
     return proportion(sum(row["right"] for row in rows), len(rows))
+
+
+def _right_within(rows: Sequence[Row], calls: int) -> Metric:
+    return proportion(sum(row["right"] and row["calls"] <= calls for row in rows), len(rows))
 
 
 def _hits(rows: Iterable[Row]) -> Metric:

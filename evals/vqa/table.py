@@ -1,4 +1,4 @@
-"""The table that people read: one line a strategy, on the same items."""
+"""The table that people read: one column a strategy, on the same items."""
 
 from __future__ import annotations
 
@@ -7,40 +7,31 @@ from pathlib import Path
 
 from agentkit.contracts.evaluation import Evaluation, Metric
 
-from .score import parts_of
+from .score import WITHIN, parts_of
+from .ways import Way
 
 NAME = "table.md"
+# Metrics that are no shares.
+COUNTS = ("path", "calls", "seconds")
 
 
-def table(evaluation: Evaluation, note: str = "") -> str:
-    """Return the Markdown tables of an evaluation: strategies, and, if any were run with one, budgets of looks."""
-    strategies = list(dict.fromkeys(row["strategy"] for row in evaluation.rows))
-    whole = [name for name in strategies if "@" not in name]
-    limited = [name for name in strategies if "@" in name]
+def table(evaluation: Evaluation) -> str:
+    """Return the Markdown tables of an evaluation: strategies, and those that were run with budgets of looks."""
+    ways = [Way.of(label) for label in dict.fromkeys(row["strategy"] for row in evaluation.rows)]
+    whole = [way.label for way in ways if way.looks is None]
+    limited = [way for way in ways if way.looks is not None]
     lines = [
-        f"{evaluation.name}, {evaluation.model}, {evaluation.items} items. Shares in %; 95 % intervals in"
-        f" parentheses.{' ' + note if note else ''}",
-        "",
-        *_lines(evaluation, whole),
+        f"{evaluation.name}, {evaluation.model}, {evaluation.items} items. Shares in %; 95 % intervals in parentheses."
     ]
+    if whole:
+        lines += ["", *_lines(evaluation, whole)]
     if limited:
-        lines += [
-            "",
-            "Accuracy against calls (`strategy@looks`):",
-            "",
-            *_lines(evaluation, _by_calls(evaluation, limited)),
-        ]
+        lines += ["", "Right, and mean calls, with a budget of looks for each thing:", ""]
+        lines += _curves(evaluation.metrics, limited)
     compared = {name: value for name, value in evaluation.metrics.items() if " - " in name}
     if compared:
-        lines += [
-            "",
-            "Paired differences of accuracy, in points: "
-            + "; ".join(
-                f"{name} {100 * value.mean:+.1f} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
-                for name, value in compared.items()
-            )
-            + ".",
-        ]
+        listed = "; ".join(f"{name} {_points(value)}" for name, value in compared.items())
+        lines += ["", f"Paired differences of accuracy, in points: {listed}."]
     return "\n".join(lines) + "\n"
 
 
@@ -53,48 +44,57 @@ def keep_table(evaluation: Evaluation, out: Path | None) -> Evaluation:
     return evaluation.model_copy(update={"table": text})
 
 
-def _by_calls(evaluation: Evaluation, names: Sequence[str]) -> list[str]:
-    return sorted(names, key=lambda name: (name.partition("@")[0], int(name.partition("@")[2])))
-
-
 def _lines(evaluation: Evaluation, strategies: Sequence[str]) -> list[str]:
-    columns = _columns(evaluation)
-    shown = {
-        key: title
-        for key, title in columns.items()
-        if any(f"{s}/{key}" in evaluation.metrics for s in strategies)
-    }
-    lines = ["| strategy | " + " | ".join(shown.values()) + " |", "|---" * (len(shown) + 1) + "|"]
-    for name in strategies:
-        cells = [_cell(key, evaluation.metrics, f"{name}/{key}") for key in shown]
+    lines = ["| | " + " | ".join(strategies) + " |", "|---" * (len(strategies) + 1) + "|"]
+    for key, title in _titles(evaluation).items():
+        found = [evaluation.metrics.get(f"{name}/{key}") for name in strategies]
+        if any(found):
+            lines.append(f"| {title} | " + " | ".join(_cell(key, value) for value in found) + " |")
+    return lines
+
+
+def _curves(metrics: Mapping[str, Metric], ways: Sequence[Way]) -> list[str]:
+    """Return one line a strategy, one column a budget."""
+    budgets = sorted({way.looks for way in ways if way.looks is not None})
+    names = list(dict.fromkeys(way.label.partition("@")[0] for way in ways))
+    lines = ["| looks | " + " | ".join(map(str, budgets)) + " |", "|---" * (len(budgets) + 1) + "|"]
+    for name in names:
+        cells = []
+        for looks in budgets:
+            right, calls = (metrics.get(f"{name}@{looks}/{key}") for key in ("right", "calls"))
+            cells.append(f"{_cell('right', right)}, {calls.mean:.0f} calls" if right and calls else "")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _columns(evaluation: Evaluation) -> dict[str, str]:
-    """Return the keys of the metrics that the table shows, with their titles."""
+def _titles(evaluation: Evaluation) -> dict[str, str]:
+    """Return the keys of the metrics that the table shows, with their titles, in its order."""
     groups, placements = parts_of(evaluation.rows, "group"), parts_of(evaluation.rows, "placement")
-    columns = {"right": "right"}
-    columns |= {f"right/{group}": group.replace("_", " ") for group in groups if len(groups) > 1}
-    columns |= {f"right/at {place}": f"right, {place}" for place in placements}
-    columns |= {
-        "of oracle": "of the oracle's",
-        "found": "found (IoU > 0.5)",
-        "invented": "invented",
-        "path": "visits",
+    titles = {"right": "right"}
+    titles |= {f"right/{group}": f"right, {group.replace('_', ' ')}" for group in groups if len(groups) > 1}
+    titles |= {f"right/at {place}": f"right, {place} placement" for place in placements}
+    titles |= {"of oracle": "accuracy, of the oracle's"}
+    titles |= {key: key for key in ("precision", "recall", "f1", "yes")}
+    titles |= {"found": "found (IoU > 0.5)"}
+    titles |= {f"found/at {place}": f"found, {place} placement" for place in placements}
+    titles |= {"invented": "invented", "path": "visits until found", "calls": "calls"}
+    titles |= {f"calls/at {place}": f"calls, {place} placement" for place in placements}
+    titles |= {"calls of grid": "calls, of the full scan's"}
+    titles |= {
+        f"calls of grid/at {place}": f"calls, of the scan's, {place} placement" for place in placements
     }
-    columns |= {"calls": "calls", **{f"calls/at {place}": f"calls, {place}" for place in placements}}
-    columns |= {"calls of grid": "of the scan's"}
-    columns |= {f"calls of grid/at {place}": f"of the scan's, {place}" for place in placements}
-    columns["seconds"] = "seconds"
-    return columns
+    titles |= {f"right within {most}": f"right within {most} calls" for most in WITHIN}
+    titles["seconds"] = "seconds"
+    return titles
 
 
-def _cell(key: str, metrics: Mapping[str, Metric], name: str) -> str:
-    if name not in metrics:
+def _cell(key: str, value: Metric | None) -> str:
+    if value is None or value.n == 0:
         return ""
-    value = metrics[name]
-    plain = key in ("path", "seconds", "calls") or key.startswith("calls/")
-    if plain:
+    if key.partition("/")[0] in COUNTS:
         return f"{value.mean:.1f} ({value.low:.1f}-{value.high:.1f})"
     return f"{100 * value.mean:.1f} ({100 * value.low:.0f}-{100 * value.high:.0f})"
+
+
+def _points(value: Metric) -> str:
+    return f"{100 * value.mean:+.1f} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
