@@ -16,7 +16,7 @@ ASKS = re.compile(
     r"\b(written|writing|read|reads|say|says|text|texts|word|words|spell|spells|spelled|inscription|caption)\b"
 )
 # What is read is shown a little larger than its box, enlarged so that low letters are legible to the reader.
-AROUND = 1.2
+AROUND = (1.4, 2.0, 3.0)
 LEGIBLE_SIDE = 480
 MOST_TIMES = 4.0
 # How alike (0..1) an option must be to what was read, and how much more than the next one.
@@ -34,10 +34,21 @@ def can_read() -> bool:
 
 
 async def read(image: Image, box: Box) -> list[TextLine]:
-    """Return the lines of text in a region (boxes in pixels of the original), none without a reader installed."""
+    """Return the lines of text that reach into a region (boxes in pixels of the original).
+
+    None without a reader installed. A box may cut what it holds: where nothing is read, more around it is shown.
+    """
+    for around in AROUND:
+        lines = await _read(image, close_up(box, image.size, around))
+        if found := [line for line in lines if line.box.intersection(box) > 0.3 * line.box.area]:
+            return found
+    return []
+
+
+async def _read(image: Image, shown: Box) -> list[TextLine]:
     from PIL import Image as Pillow
 
-    crop = image.crop(close_up(box, image.size, AROUND))
+    crop = image.crop(shown)
     times = min(max(LEGIBLE_SIDE / max(crop.size), 1.0), MOST_TIMES)
     width, height = (max(round(side * times), 1) for side in crop.size)
     larger = Image.of_pixels(crop.pixels.resize((width, height), Pillow.Resampling.BICUBIC))

@@ -55,7 +55,7 @@ CUES: Mapping[str, MakeCue] = {"model": ModelCue, "attention": AttentionCue}
 def make_vstar(kit: Kit) -> Strategy:
     """Return V*; the tree is as deep as the model's input asks for."""
     config = changed(VStarConfig.for_input(kit.eyes.card.input_size), kit.constants)
-    return VStar(kit.cue, kit.expert, config)
+    return VStar(kit.cue, kit.expert, config, view=kit.eyes.view)
 
 
 def make_grid(kit: Kit) -> Strategy:

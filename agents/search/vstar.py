@@ -20,6 +20,7 @@ from .aim import Aim
 from .geometry import split
 from .heat import Heat
 from .parts import Cue, Expert
+from .seen import View, apart, seen
 from .tree import FocusNode, FocusTree
 
 # The published model sees 224 pixels.
@@ -87,8 +88,12 @@ class VStarConfig:
 class VStar:
     """The strategy: a best-first search with one priority queue over all regions that are not visited yet."""
 
-    def __init__(self, cue: Cue, expert: Expert, config: VStarConfig | None = None) -> None:
+    def __init__(
+        self, cue: Cue, expert: Expert, config: VStarConfig | None = None, *, view: View | None = None
+    ) -> None:
         self.cue, self.expert, self.config = cue, expert, config or VStarConfig()
+        # What is shown of a region: with it, regions that the views of others showed are not looked at again.
+        self.view = view
 
     def start(self, image: str, size: tuple[int, int], aim: Aim | str) -> FocusTree:
         """Return the tree of a search that has not begun."""
@@ -112,7 +117,7 @@ class VStar:
         elif sure:
             # Several instances are returned by the first visit only, the one of the whole picture.
             tree.end(node, sure if node.parent is None else sure[:1])
-        if not tree.done and min(node.box.width, node.box.height) > self.config.smallest(tree.size):
+        if not tree.done and not self._leaf(tree, node):
             await self._expand(tree, node)
         if not tree.done and next_node(tree) is None:
             self.finish(tree)
@@ -125,12 +130,17 @@ class VStar:
     async def _next(self, tree: FocusTree) -> FocusNode | None:
         """Return the region to visit. Sisters that nothing tells apart are glanced at first, in one batch."""
         while (node := next_node(tree)) is not None and "exists" not in node.scores:
+            if self.view is not None and self._leaf(tree, node) and seen(tree, node, self.view):
+                node.closed = True
+                continue
             rank = node.scores.get("priority", 0.0)
             sisters = [
                 n
                 for n in tree.candidates()
                 if n.parent == node.parent and n.scores.get("priority", 0.0) == rank
             ]
+            if self.view is not None and self._leaf(tree, node):
+                sisters = apart(sisters, self.view)
             if len(sisters) == 1:
                 break
             await self.cue.glance(sisters)
@@ -139,6 +149,9 @@ class VStar:
             for sister in sisters:
                 self._judge(tree, sister)
         return node
+
+    def _leaf(self, tree: FocusTree, node: FocusNode) -> bool:
+        return min(node.box.width, node.box.height) <= self.config.smallest(tree.size)
 
     def _judge(self, tree: FocusTree, node: FocusNode) -> None:
         node.closed = node.scores.get("exists", 1.0) < self.config.least(node.box, tree.size)

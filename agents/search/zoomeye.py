@@ -92,7 +92,8 @@ class ZoomEye:
             return await self._sweep(tree)
         node = max(tree.candidates(), key=lambda n: (n.scores.get("priority", 1.0), -n.id), default=None)
         if node is None:
-            await self._conclude(tree)
+            while not await self._concluded(tree):
+                pass
             return []
         await self.cue.glance([node])
         tree.visit(node)
@@ -101,9 +102,9 @@ class ZoomEye:
             node.scores["candidate"] = 1.0
         elif tree.visits >= tree.memo["budget"]:
             self._fall(tree)
-        if self._enough(tree):
-            await self._conclude(tree)
-        elif not self._leaf(tree, node):
+        if self._enough(tree) and await self._concluded(tree):
+            return [node]
+        if not self._leaf(tree, node):
             await self._open(tree, node)
         return [node]
 
@@ -116,7 +117,11 @@ class ZoomEye:
 
     def _likeliest(self, tree: FocusTree) -> FocusNode | None:
         """Return what a search that is ended early has: the visited node that answers best, if it answers at all."""
-        seen = [node for node in tree if node.scores.get("answering", -1.0) > self.config.lower]
+        seen = [
+            node
+            for node in tree
+            if "refuted" not in node.scores and node.scores.get("answering", -1.0) > self.config.lower
+        ]
         return max(seen, key=lambda n: n.scores["answering"], default=None)
 
     def _fall(self, tree: FocusTree) -> None:
@@ -126,8 +131,9 @@ class ZoomEye:
         tree.memo["falls"] = falls + 1
         tree.memo["upper"] -= steps[min(falls, len(steps) - 1)]
         tree.memo["budget"] += self.config.more
-        best = max((n for n in tree if n.visited), key=lambda n: n.scores["answering"])
-        if best.scores["answering"] >= tree.memo["upper"]:
+        seen = [n for n in tree if n.visited and "refuted" not in n.scores]
+        best = max(seen, key=lambda n: n.scores["answering"], default=None)
+        if best is not None and best.scores["answering"] >= tree.memo["upper"]:
             best.scores["candidate"] = 1.0
 
     def _enough(self, tree: FocusTree) -> bool:
@@ -140,16 +146,23 @@ class ZoomEye:
             tree.aim.alone or tree.memo["falls"] > 0 or any(n.visited and self._leaf(tree, n) for n in tree)
         )
 
-    async def _conclude(self, tree: FocusTree) -> None:
-        """End the search: the expert says where exactly in the final node (the deepest candidate)."""
+    async def _concluded(self, tree: FocusTree) -> bool:
+        """End the search where the expert sees the thing in the final node (the deepest candidate).
+
+        Not published: a candidate in which the expert sees nothing is put back, while there is hope.
+        """
         node = _final(tree)
         if node is not None:
             finds = await self.expert.find(node)
             if finds:
                 node.find = finds[0]
                 node.scores["confidence"] = finds[0].confidence
+            elif tree.memo["upper"] >= self.config.lower and self.eyes.asks("locate"):
+                node.scores["refuted"] = node.scores.pop("candidate")
+                return False
         self.finish(tree)
         tree.done = True
+        return True
 
     async def _open(self, tree: FocusTree, node: FocusNode) -> None:
         """Cut a node and score its children in one batch."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agentkit.content import Box
 
-from ..eyes import Eyes, sigmoid
-from ..geometry import close_up
+from ..eyes import Eyes, logit, sigmoid
+from ..geometry import close_up, split
 from ..tree import Find, FocusNode
 
 # The second look shows three times the box: room for a box that is a little off. The box is then read once more
@@ -13,6 +13,8 @@ from ..tree import Find, FocusNode
 AGAIN, CLOSER = 3.0, 2.0
 # What is left of a confidence when the two looks contradict each other.
 CONTRADICTED = 0.5
+# A view of up to so many times the model's input is small: its parts show things twice as large.
+NEAR = 8
 # How far (IoU) a box from a closer view must agree with the one before, to replace it.
 AGREE = 0.3
 
@@ -20,12 +22,13 @@ AGREE = 0.3
 class ModelExpert:
     """The expert of any model that can say yes or no, and where.
 
-    Two looks: at the region, and again at what was found, at a scale where it is easy to see. The confidence is
-    the smaller of the two, because a search looks at hundreds of regions, and every look may be a false alarm.
-    Below ``least`` the first look is not followed up.
+    Two looks: at the region, and again at what was found, at a scale where it is easy to see. The second look
+    decides, and what the first one doubted counts against it: their log-odds are added, because a search looks at
+    hundreds of regions, and every look may be a false alarm. Below ``least`` the first look is not followed up.
+    Where a small region hints at the thing and shows no place for it, its parts are looked at.
     """
 
-    def __init__(self, eyes: Eyes, *, least: float = 0.3) -> None:
+    def __init__(self, eyes: Eyes, *, least: float = 0.1) -> None:
         self.eyes, self.least = eyes, least
 
     async def find(self, node: FocusNode) -> list[Find]:
@@ -39,10 +42,25 @@ class ModelExpert:
             return []
         box = await self.eyes.locate(seen, node.about)
         if box is None:
+            first, box = await self._closer(node)
+        if box is None:
             return []
         again, box = await self._look_again(box, node.about)
         node.scores["again"] = again
-        return [Find(box, min(first, again))]
+        return [Find(box, sigmoid(min(logit(first), 0.0) + logit(again)))]
+
+    async def _closer(self, node: FocusNode) -> tuple[float, Box | None]:
+        """Return how surely the best part of a small region shows the thing, and where."""
+        side, view = self.eyes.card.input_size, self.eyes.view(node.box)
+        parts = split(node.box)
+        if side is None or not side < max(view.width, view.height) <= NEAR * side or not parts:
+            return 0.0, None
+        views = [self.eyes.view(part) for part in parts]
+        odds = await self.eyes.exists(views, node.about)
+        best = max(range(len(parts)), key=lambda i: odds[i])
+        if odds[best] < 0:
+            return 0.0, None
+        return sigmoid(odds[best]), await self.eyes.locate(views[best], node.about)
 
     async def _look_again(self, box: Box, about: str) -> tuple[float, Box]:
         near = self._near(box, AGAIN)

@@ -19,7 +19,8 @@ class TidyExpert:
         self.expert, self.size = expert, size
 
     async def find(self, node: FocusNode) -> list[Find]:
-        return tidy_finds(await self.expert.find(node), self.size, node.box)
+        # Not held to the region: what is shown of it reaches a little beyond, and so may what is found.
+        return tidy_finds(await self.expert.find(node), self.size)
 
 
 def tidy_finds(finds: Iterable[Find], size: tuple[int, int], region: Box | None = None) -> list[Find]:
