@@ -10,16 +10,19 @@ from __future__ import annotations
 
 EVALS: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:evaluate",
+    "dynvqa": "agentkit.evals.dynvqa:evaluate",
     "hrbench": "agentkit.evals.vqa.run:evaluate_hrbench",
     "mind2web": "agentkit.evals.mind2web.run:evaluate",
     "mini": "agentkit.evals.accuracy:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",
     "pages": "agentkit.evals.pages:evaluate",
     "pope": "agentkit.evals.vqa.run:evaluate_pope",
+    "research": "agentkit.evals.research.run:evaluate",
     "search": "agentkit.evals.search:evaluate",
     "vstar": "agentkit.evals.vqa.run:evaluate_vstar",
 }
 BENCHES: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:bench",
+    "index": "agentkit.evals.index_bench:bench",
     "observation": "agentkit.evals.observation:bench",
 }

