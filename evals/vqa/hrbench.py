@@ -5,7 +5,8 @@ cross), ``cycle_category`` and ``image`` (base64). JSON, as evaluation code anno
 ``question``, ``category``, the name of a picture, ``options`` (a text with all lettered options, an order each) and
 ``answer`` (a letter each); or one text and one letter.
 
-Accuracy is over all orders, and by category. A reply that is not an option's text counts by its first letter of A to D.
+Accuracy is over all orders, and by category. A reply that is not an option's text counts by its first character from A
+to D, as published ("Both" is B). Options are shown as their texts; with their letters where two texts are the same.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from agentkit.errors import UsageError
 
-from .item import Item, sample
+from .item import Item, are_different, sample
 
 LETTERS = "ABCD"
 PICTURE_KEYS = ("input_image", "image", "image_path")
@@ -111,6 +112,8 @@ def _annotated(file: Path, images: Path) -> Iterator[Item]:
 def _item(
     file: Path, name: str, row: dict[str, Any], options: tuple[str, ...], right: int, image: Path
 ) -> Item:
-    if len(options) < 2 or len(set(options)) < len(options) or not 0 <= right < len(options):
-        raise UsageError(f"{file}: item {name} lacks different options, or its answer is not among them")
+    if len(options) < 2 or not 0 <= right < len(options):
+        raise UsageError(f"{file}: item {name} lacks options, or its answer is not among them")
+    if not are_different(options):
+        options = tuple(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
     return Item(name, str(row["category"]), image, str(row["question"]), options, right)

@@ -45,6 +45,11 @@ class Item:
         return digest.hexdigest()[:16]
 
 
+def are_different(options: Sequence[str]) -> bool:
+    """Return whether no two options are the same text, whatever the case of letters and the spaces around."""
+    return len({option.strip().lower() for option in options}) == len(options)
+
+
 def order_of(name: str, count: int) -> list[int]:
     """Return an order of ``count`` options that the item's name decides, the same in every run."""
     return sorted(range(count), key=lambda index: hashlib.sha256(f"{name}\n{index}".encode()).digest())

@@ -15,7 +15,7 @@ from typing import Any
 from agentkit.content import Box
 from agentkit.errors import UsageError
 
-from .item import Item, order_of
+from .item import Item, are_different, order_of
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -51,7 +51,7 @@ def _load(folder: Path, file: Path) -> Iterator[Item]:
         question = str(data["question"])
     except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise UsageError(f"{file} is not in V*Bench's format: {type(error).__name__}: {error}") from error
-    if len(options) < 2 or len(set(options)) < len(options):
+    if len(options) < 2 or not are_different(options):
         raise UsageError(f"{file} does not have at least two different options")
     if len(targets) != len(boxes):
         raise UsageError(f"{file} has {len(targets)} targets and {len(boxes)} boxes")

@@ -72,7 +72,7 @@ def test_the_first_option_is_right_wherever_it_is_shown(bench: Path) -> None:
     "broken",
     [
         {"options": ["red"]},
-        {"options": ["red", "red"]},
+        {"options": ["red", " Red"]},
         {"options": 3},
         {"bbox": [[1, 2, 3]]},
         {"bbox": [[10, 10, -5, 5]]},
@@ -226,8 +226,14 @@ def test_the_first_letter_of_a_reply_counts(said: str, index: int | None) -> Non
     assert hrbench.judge(item, said) == index
 
 
+def test_equal_options_of_hr_bench_keep_their_letters(tmp_path: Path) -> None:
+    (item,) = hrbench.load(write_tsv(tmp_path / "hr.tsv", [hr_row(0, "B", B="green")]), None, tmp_path)
+    assert item.options == ("A. green", "B. green", "C. blue", "D. black")
+    assert hrbench.judge(item, "B") == item.right == 1
+
+
 def test_broken_files_of_hr_bench_are_refused(tmp_path: Path) -> None:
-    broken = [[hr_row(0, "E")], [hr_row(0, "B", B="green")], [hr_row(0, "B", image="?")], [{"index": "0"}]]
+    broken = [[hr_row(0, "E")], [hr_row(0, "B", image="?")], [{"index": "0"}]]
     for rows in broken:
         with pytest.raises(UsageError):
             hrbench.load(write_tsv(tmp_path / "hr.tsv", rows), None, tmp_path)
