@@ -13,6 +13,7 @@ from .version import VERSION as __version__  # noqa: N811 - the name that tools 
 if TYPE_CHECKING:
     from agentkit.agents.chat import ChatAgent
     from agentkit.agents.general import Agent
+    from agentkit.agents.research import ResearchAgent
     from agentkit.agents.search import VisualSearchAgent
     from agentkit.agents.web import WebAgent
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _PLACES: dict[str, tuple[str, ...]] = {
     "agentkit.agents.chat": ("ChatAgent",),
     "agentkit.agents.general": ("Agent",),
+    "agentkit.agents.research": ("ResearchAgent",),
     "agentkit.agents.search": ("VisualSearchAgent",),
     "agentkit.agents.web": ("WebAgent",),
     "agentkit.attention.edits": ("Boost", "Mute", "Reweight"),
@@ -98,6 +100,7 @@ __all__ = [
     "Picture",
     "Question",
     "ReplayError",
+    "ResearchAgent",
     "Result",
     "Reweight",
     "RunError",

@@ -111,6 +111,7 @@ class View:
         self.calls = calls(events)
         self.total = sum((row.usage for row in self.calls), Usage())
         self.recalled = [event for event in events if isinstance(event, ev.Recalled) and event.items]
+        self.retrieved = [event for event in events if isinstance(event, ev.Retrieved)]
         self.remembered = [event for event in events if isinstance(event, ev.Remembered)]
         # Waiting for an answer is not part of what a run took.
         lasted = events[-1].time - self.start if events else 0.0
@@ -274,6 +275,8 @@ def chips_of(events: Sequence[ev.EventBase]) -> list[tuple[str, str]]:
                 chips.append(("observed", event.title or event.url or "observed"))
             case ev.ToolCalled():
                 chips.append(("tool_called", event.tool))
+            case ev.Retrieved():
+                chips.append(("retrieved", event.answer or "not found"))
             case ev.Recalled():
                 chips.append(("recalled", f"recalled {len(event.items)}"))
             case ev.Decided():

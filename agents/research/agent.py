@@ -188,7 +188,7 @@ class ResearchAgent(GraphAgent):
         reader = reader_of(model, rank=not self._writes(model))
         worker = Worker(self.sources, reader, model, context, self.pages)
         image = context.run.get_image(state["images"][0]) if state.get("images") else None
-        found = await worker.do(action, findings(state), image, state["round"])
+        found = await worker.do(action, findings(state), image, state["round"] - 1)
         return self._found(_with_pictures(found, context.run), context)
 
     async def _look(self, state: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class ResearchAgent(GraphAgent):
         answer = outcome.answer if not (outcome.output or {}).get("missing") else None
         found = Finding(
             action=action,
-            round=state["round"],
+            round=state["round"] - 1,
             origin="look",
             answer=answer,
             quote=answer or "",
@@ -219,7 +219,7 @@ class ResearchAgent(GraphAgent):
         ).strip()
         found = Finding(
             action=action,
-            round=state["round"],
+            round=state["round"] - 1,
             origin="user",
             answer=answer,
             quote=answer,
@@ -354,7 +354,7 @@ class ResearchAgent(GraphAgent):
                 quote=found.quote,
                 confidence=found.probability,
                 as_of=found.as_of,
-                passages=[p.model_dump(mode="json", exclude_none=True) for p in found.passages],
+                passages=[p.model_dump(mode="json") for p in found.passages],
                 errors=found.errors,
             )
         )
