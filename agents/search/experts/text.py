@@ -16,35 +16,12 @@ from ..eyes import Eyes
 from ..tree import Find, FocusNode
 
 # A description with one of these words and nothing in quotes is of text that nobody knows yet.
-ANY_TEXT = frozenset(
-    [
-        "text",
-        "texts",
-        "word",
-        "words",
-        "letter",
-        "letters",
-        "writing",
-        "inscription",
-        "sign",
-        "signs",
-        "label",
-        "labels",
-        "caption",
-        "captions",
-        "title",
-        "titles",
-        "heading",
-        "headline",
-        "logo",
-        "name",
-        "names",
-        "note",
-        "message",
-    ]
+ANY_TEXT = (
+    "text texts word words letter letters writing written inscription sign signs label labels caption captions title "
+    "titles heading headline logo name names note message say says read reads spell spells spelled"
 )
 # The same, of text that has a digit in it.
-ANY_NUMBER = frozenset(["number", "numbers", "digit", "digits", "price", "prices", "date", "time", "code"])
+ANY_NUMBER = "number numbers digit digits price prices date time code"
 QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|‘([^’]+)’|«([^»]+)»|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
 # How alike (0..1) a part of a line must be to what is sought; four letters with one misread are 0.75.
 ALIKE = 0.75
@@ -72,9 +49,9 @@ class Sought:
         if any(plain(text) for text in quoted):
             return cls(tuple(text for text in quoted if plain(text)))
         words = set(re.findall(r"\w+", about.lower()))
-        if words & ANY_NUMBER:
+        if words & set(ANY_NUMBER.split()):
             return cls(digits=True)
-        if words & ANY_TEXT or not plain(about):
+        if words & set(ANY_TEXT.split()) or not plain(about):
             return cls()
         return cls((about,))
 

@@ -30,6 +30,7 @@ PLAN = ReadingPlan(side=400, overlap=96, large=96)
         ("the driver's door", Sought(("the driver's door",))),
         ("the number on the door", Sought(digits=True)),
         ("text on the red box", Sought()),
+        ("what does it say?", Sought()),
         ("", Sought()),
         ('"..."', Sought()),
         ("Platform 42", Sought(("Platform 42",))),
