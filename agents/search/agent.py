@@ -97,7 +97,7 @@ class VisualSearchAgent(GraphAgent):
         self,
         model: str | Model | None = None,
         *,
-        strategy: str = "vstar",
+        strategy: str = AUTO,
         expert: MakeExpert | str = "model",
         cue: MakeCue | str = "model",
         constants: Mapping[str, Any] | None = None,

@@ -59,12 +59,14 @@ class VStarConfig:
         """Return the constants for a model that sees ``side`` pixels (None: unknown, as published).
 
         A model that sees less than the published 224 needs one more level of the tree for every halving; one
-        that sees more gains nothing from larger smallest regions, and keeps the published scale.
+        that sees more gains nothing from larger smallest regions, and keeps the published scale. A model that
+        needs more levels asks for the context in the upper two only: what predicts a thing is larger than it, and
+        below them each question costs as much as a look at the thing's own scale.
         """
         if side is None:
             return cls()
         levels = max(math.ceil(math.log2(PUBLISHED_INPUT / side)), 0)
-        return cls(size_scale=4 * 2**levels, size_floor=side)
+        return cls(size_scale=4 * 2**levels, size_floor=side, context_levels=2 if levels else None)
 
     def threshold(self, depth: int) -> float:
         """Return the cue threshold at a depth (0 is the root): 6, 4.2, 3, 3, ..."""

@@ -15,6 +15,7 @@ from typing import Any, TypedDict
 import pytest
 from langgraph.graph import END, START, StateGraph
 from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 from search_oracle import CARD, Oracle, Thing, told
 
 from agentkit.agents.search import FocusTree, VisualSearchAgent
@@ -357,3 +358,84 @@ async def test_a_crop_is_searched_as_a_picture_of_its_own(picture: Path, tmp_pat
     result = await VisualSearchAgent(model).arun(QUESTION, images=[region], out=tmp_path / "run")
     assert result.status == "done"
     assert all(Box(*shown).clip(Box(0, 0, 600, 400)) == Box(*shown) for _, shown in model.asked)
+
+
+async def test_auto_answers_at_once_where_that_is_enough(tmp_path: Path) -> None:
+    small = tmp_path / "small.png"
+    Pillow.new("RGB", (240, 160), (90, 90, 90)).save(small)
+    model = Oracle([Thing("red triangle", Box(50, 50, 90, 90))])
+    result = await ask(model, small, tmp_path / "a")
+    assert (result.answer, result.output["strategy"]) == ("red", "direct")
+    assert "90% sure, and the picture is small" in result.output["why"]
+    assert [event for event in _events(tmp_path / "a") if event["kind"] == "looked"] == []
+    (chosen,) = [event for event in _events(tmp_path / "a") if event["kind"] == "decided"]
+    assert chosen["choice"] == "direct"
+
+
+async def test_auto_searches_and_says_why(picture: Path, tmp_path: Path) -> None:
+    result = await ask(Oracle(THINGS), picture, tmp_path / "a")
+    assert (result.answer, result.output["strategy"]) == ("red", "vstar")
+    assert result.output["why"] == "searched: one look saw nothing of it"
+    sure = await ask(Oracle(THINGS), picture, tmp_path / "b", question="is there a green star?")
+    assert sure.output["why"] == "searched: the picture is 2400 pixels wide or high and the model sees 128"
+    assert sure.answer == "no"
+
+
+@pytest.mark.parametrize("strategy", ["vstar", "dyfo", "zoomeye", "grid"])
+async def test_every_strategy_counts_and_compares(strategy: str, picture: Path, tmp_path: Path) -> None:
+    three = [
+        Thing("red triangle", Box(x, y, x + 36, y + 36)) for x, y in ((100, 100), (1200, 900), (2200, 300))
+    ]
+    counted = await ask(
+        Oracle(three),
+        picture,
+        tmp_path / "a",
+        question="how many red triangles are there?",
+        strategy=strategy,
+    )
+    assert counted.answer == "3"
+    assert counted.output["basis"] == "boxes"
+    assert len(counted.evidence) == 3
+    none = await ask(
+        Oracle([]), picture, tmp_path / "b", question="how many red triangles are there?", strategy=strategy
+    )
+    assert none.answer == "0"
+    side = await ask(
+        Oracle(THINGS),
+        picture,
+        tmp_path / "c",
+        question="Is the red triangle on the left or right side of the blue circle?",
+        options=["The red triangle is on the left side.", "The red triangle is on the right side."],
+        strategy=strategy,
+    )
+    assert side.answer == "The red triangle is on the right side."
+    assert {region.label for region in side.evidence} == {"red triangle", "blue circle"}
+
+
+async def test_text_that_is_asked_for_is_read(tmp_path: Path) -> None:
+    page = Pillow.new("RGB", (2600, 1200), (235, 235, 230))
+    ImageDraw.Draw(page).text((2100, 900), "MARKET STREET", fill="black", font=ImageFont.load_default(26))
+    page.save(tmp_path / "page.png")
+    result = await ask(
+        Oracle(THINGS),
+        tmp_path / "page.png",
+        tmp_path / "a",
+        question="what does the sign say?",
+        strategy="vstar",
+    )
+    assert result.answer == "MARKET STREET"
+    assert result.output["basis"] == "reading"
+    assert Box(*(result.evidence[0].box or ())).intersection(Box(2090, 890, 2400, 940)) > 0
+    chosen = await ask(
+        Oracle(THINGS),
+        tmp_path / "page.png",
+        tmp_path / "b",
+        question="which word is written in the picture?",
+        options=["harbour", "market street", "lemon"],
+        strategy="dyfo",
+    )
+    assert chosen.answer == "market street"
+
+
+def _events(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
