@@ -28,9 +28,8 @@ from ...tools.retrieval.catalog import load_source, web_source
 from ...tools.retrieval.reader import Reader as PageReader
 from ..search import VisualSearchAgent
 from . import answer as answering
-from .critic import Critic, critic_of, worth
-from .critic import Draft as Judged
-from .features import features
+from .critic import Critic, critic_of
+from .judging import Judge, weakest
 from .planning import Draft, Plan, Planner, View, free_actions, planner_of
 from .reading import reader_of
 from .state import Action, ActionKind, Finding, Judgement, ResearchState, findings
@@ -39,10 +38,6 @@ from .working import Worker
 Strategy = Literal["plan", "two_step", "none"]
 Writing = Literal["auto", "always", "never"]
 STRATEGIES: tuple[Strategy, ...] = ("plan", "two_step", "none")
-# Without a critic: an answer whose sub-question is covered less than this is not given.
-COVERED = 0.6
-# Without a critic: the model knows what it says every time, this surely (mean nats a token).
-KNOWN = (1.0, -0.1)
 WEB = "web"
 
 
@@ -232,9 +227,10 @@ class ResearchAgent(GraphAgent):
         """Weigh the draft answer: enough, or another round?"""
         model = await context.model("decide")
         view, draft = await self._draft(state, context)
-        judgement = await self._weigh(model, view, draft)
+        judge = Judge(self.strategy, self.critic, self.price)
+        judgement = await judge.weigh(model, view, draft)
         more = self._may_search(view)
-        enough = draft.answer is not None and draft.open == 0 and self._enough(draft, judgement, view)
+        enough = draft.answer is not None and draft.open == 0 and judge.enough(draft, judgement)
         on = more and not enough and self.strategy != "none"
         kept = [*state.get("judgements", []), judgement.model_dump()]
         said = f"draft: {draft.answer}; right with {judgement.probability:.2f}"
@@ -247,8 +243,9 @@ class ResearchAgent(GraphAgent):
         view, draft = await self._draft(state, context)
         judged = [Judgement.model_validate(item) for item in state.get("judgements", [])]
         last = judged[-1] if judged else None
-        if draft.answer is None or self._refuses(draft, last):
-            left = draft.left if draft.answer is None else _weakest(draft)
+        judge = Judge(self.strategy, self.critic, self.price)
+        if draft.answer is None or judge.refuses(draft, last):
+            left = draft.left if draft.answer is None else weakest(draft)
             written = answering.refuse(state["task"], left, draft.chain, view.found)
         elif self._writes(model) and self.strategy == "plan" and draft.chain:
             written = await answering.write(model, state["task"], draft.answer, draft.chain)
@@ -294,35 +291,6 @@ class ResearchAgent(GraphAgent):
         # The round that has just been done.
         view = self._view(state, model, round_=state.get("round", 1) - 1, today=state.get("today", ""))
         return view, self._planner(model).draft(view, state.get("said") or None)
-
-    async def _weigh(self, model: Model, view: View, draft: Draft) -> Judgement:
-        found = features(view.task, draft.answer, draft.chain, open_parts=draft.open)
-        if draft.answer is None:
-            chance = 0.0
-        elif self.critic is not None:
-            chance = await self.critic.judge(model, Judged(view.task, draft.answer, draft.chain, found))
-        else:
-            chance = min((finding.covers for finding in draft.chain), default=0.0)
-        return Judgement(round=view.round, draft=draft.answer, probability=chance, features=found)
-
-    def _enough(self, draft: Draft, judgement: Judgement, view: View) -> bool:
-        if self.strategy != "plan":
-            return True
-        if self.critic is not None:
-            return not worth(self.critic, judgement.probability, self.price)
-        last = draft.chain[-1] if draft.chain else None
-        if last is not None and last.origin == "own":
-            return last.probability >= KNOWN[0] and last.logprob >= KNOWN[1]
-        return True
-
-    def _refuses(self, draft: Draft, judgement: Judgement | None) -> bool:
-        if self.strategy == "none" or (
-            draft.chain and draft.chain[-1].origin in ("computed", "user", "given")
-        ):
-            return draft.answer is None
-        if self.critic is not None:
-            return judgement is not None and judgement.probability < self.critic.refuse
-        return min((finding.covers for finding in draft.chain), default=0.0) < COVERED
 
     def _may_search(self, view: View) -> bool:
         made = sum(finding.searched for finding in view.found)
@@ -388,12 +356,6 @@ def _with_pictures(found: Finding, run: Run) -> Finding:
         return found
     digest = run.put_image(Image.open(path))
     return found.model_copy(update={"passage": passage.model_copy(update={"image": digest})})
-
-
-def _weakest(draft: Draft) -> list[str]:
-    """Return the sub-question whose finding is least sure."""
-    chain = [finding for finding in draft.chain if finding.origin == "source"] or draft.chain
-    return [min(chain, key=lambda finding: finding.covers).action.ask] if chain else draft.left
 
 
 def _chain(found: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from agentkit.models import Model, Sampling
 from . import arithmetic
 from .progress import Progress, progress
 from .questions import Part, keywords, split, statements
-from .state import SEARCHES, Action, ActionKind, Finding
+from .state import Action, ActionKind, Finding
 
 SYSTEM = (
     "You research a question step by step. You have no knowledge of your own to rely on: what you answer must stand in "
@@ -331,7 +331,3 @@ def _numbered(actions: Sequence[Action], round_: int) -> list[Action]:
 
 def _whole(finding: Finding, task: str) -> bool:
     return finding.action.kind == "compute" and finding.round == 0 and finding.action.ask == task
-
-
-def is_search(action: Action) -> bool:
-    return action.kind in SEARCHES

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from .words import STOP, sentences
+
 Need: TypeAlias = Literal["text", "picture"]
 COMPARED = re.compile(
     r"^(?:which|what|who)\b(?P<noun>[\w\s]*?)\b(?:has|have|had|is|was|are|were)\b\s+(?:the\s+)?"
@@ -89,8 +91,7 @@ class Comparison:
 
 def split(task: str) -> list[str]:
     """Return the questions of a task: "Who ..., and when ...?" are two. What is told before them is left out."""
-    told, asked = statements(task)
-    del told
+    _, asked = statements(task)
     found: list[str] = []
     for question in asked or [task.strip()]:
         pieces = SECOND.split(question)
@@ -100,8 +101,6 @@ def split(task: str) -> list[str]:
 
 def statements(task: str) -> tuple[list[str], list[str]]:
     """Return the sentences of a task that tell something, and those that ask."""
-    from .words import sentences
-
     found = sentences(task)
     asked = [sentence for sentence in found if sentence.endswith("?")]
     return [sentence for sentence in found if not sentence.endswith("?")], asked
@@ -151,8 +150,6 @@ def with_reference(question: str, answer: str) -> str:
 
 def keywords(question: str) -> str:
     """Return the words of a question that say what it is about: another way to search."""
-    from .words import STOP
-
     return " ".join(
         word for word in re.findall(r"[\w'’.+-]+", question) if word.lower().strip("?.") not in STOP
     )

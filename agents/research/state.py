@@ -15,7 +15,6 @@ from ...tools.retrieval import Passage
 ActionKind: TypeAlias = Literal[
     "text", "picture", "picture_by_text", "read", "look", "compute", "ask", "given", "own"
 ]
-SEARCHES: frozenset[str] = frozenset({"text", "picture", "picture_by_text", "read"})
 Origin: TypeAlias = Literal["source", "computed", "given", "own", "user", "look"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +180,6 @@ def _with_thresholds(
     ``accept``: the share of right last drafts, which is what going on may hope for. ``refuse``: the threshold that
     tells right last drafts from wrong ones best (Youden's J), in the middle between its neighbours.
     """
-    from dataclasses import replace
-
     last = {row["seed"]: (row["right"], critic.probability(row["features"])) for row in rows}
     finals = sorted((score, is_right) for is_right, score in last.values())
     right = sum(is_right for _, is_right in finals)
