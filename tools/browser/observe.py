@@ -162,7 +162,7 @@ class _Reading:
 
 
 def _element(item: dict[str, Any], number: int, origin: tuple[float, float], frame: str) -> Element:
-    left, top, right, bottom = item["box"]
+    (left, top, right, bottom), (x, y) = item["box"], origin
     return Element(
         id=f"e{number}",
         role=item["role"],
@@ -171,7 +171,7 @@ def _element(item: dict[str, Any], number: int, origin: tuple[float, float], fra
         value=item.get("value"),
         states=tuple(item["states"]),
         options=tuple(item.get("options", ())),
-        box=Box(left, top, right, bottom).shift(*origin),
+        box=Box(left + x, top + y, right + x, bottom + y),
         in_view=item["view"],
         href=item.get("href", ""),
         form=item.get("form", ""),
