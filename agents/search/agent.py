@@ -126,7 +126,11 @@ class VisualSearchAgent(GraphAgent):
         }
 
     def make_context(self, run: Run, budget: Budget) -> SearchContext:
-        return SearchContext(run, budget, self.cast, self.control)
+        context = SearchContext(run, budget, self.cast, self.control)
+        # Large pictures are let go when the run is over, not when the garbage is next collected.
+        context.stack.callback(context.pictures.clear)
+        context.stack.callback(context.crops.clear)
+        return context
 
     def keep(self, run: Run, arguments: dict[str, Any]) -> dict[str, Any]:
         """Check the arguments and keep the pictures in the run."""

@@ -43,6 +43,11 @@ class Crops:
             self._held -= _area(self._kept.popitem(last=False)[1])
         return crop
 
+    def clear(self) -> None:
+        """Let all go."""
+        self._kept.clear()
+        self._held = 0
+
     @property
     def held(self) -> int:
         """How many pixels are kept."""

@@ -14,6 +14,7 @@ from .cues import AttentionCue, ModelCue
 from .dyfo import DyFo, DyFoConfig
 from .experts import MakeExpert, TidyExpert
 from .eyes import Eyes
+from .geometry import split
 from .grid import Grid
 from .parts import Cue, Expert, Strategy
 from .vstar import PUBLISHED_INPUT, VStar, VStarConfig
@@ -81,8 +82,7 @@ def dyfo_config(eyes: Eyes, constants: Mapping[str, Any]) -> DyFoConfig:
     if side is None:
         return changed(DyFoConfig(), constants)
     least = VStarConfig.for_input(side).smallest(eyes.image.size)
-    levels = math.ceil(math.log2(max(min(eyes.image.size) / least, 1)))
-    regions = sum(4**level for level in range(levels + 1))
+    regions = sum(4**level for level in range(v_levels(eyes) + 1))
     return changed(
         DyFoConfig(least_side=least, iterations=max(DyFoConfig.iterations, 2 * regions)), constants
     )
@@ -91,22 +91,33 @@ def dyfo_config(eyes: Eyes, constants: Mapping[str, Any]) -> DyFoConfig:
 def zoomeye_config(eyes: Eyes, constants: Mapping[str, Any]) -> ZoomEyeConfig:
     """Return ZoomEye's constants: LLaVA's, at the model's input size.
 
-    A model that knows few words sees the zoom alone (bias 0.2) and, where its input is smaller than V*'s published
-    one, needs a budget for the levels that this adds: a pop for each region above the last two levels.
+    A model that knows few words sees the zoom alone (bias 0.2). One whose input is below V*'s published one stops at
+    V*'s smallest regions, where it sees small things well, and may pop all that lies above them.
     """
     card = eyes.card
-    config = ZoomEyeConfig()
-    if card.input_size is not None:
+    config = ZoomEyeConfig(bias=0.2 if card.vocabulary else 0.6)
+    if card.input_size is not None and card.input_size >= PUBLISHED_INPUT:
         config = replace(config, input_side=card.input_size)
-    if card.vocabulary:
-        config = replace(config, bias=0.2)
-    if card.input_size is not None and card.input_size < PUBLISHED_INPUT:
-        deepest = config.deepest(eyes.image.size)
-        pops = sum(4**level for level in range(max(deepest - 1, 1)))
+    elif card.input_size is not None:
+        levels = v_levels(eyes)
+        pops = sum(4**level for level in range(levels)) + 1
         config = replace(
-            config, pops=max(config.pops, math.ceil(pops / max(deepest, 1))), every_levels=max(deepest - 1, 2)
+            config,
+            input_side=card.input_size,
+            levels=levels,
+            pops=math.ceil(pops / max(levels, 1)),
+            every_levels=levels,
         )
     return changed(config, constants)
+
+
+def v_levels(eyes: Eyes) -> int:
+    """Return how deep V*'s tree over a picture is for a model."""
+    smallest = VStarConfig.for_input(eyes.card.input_size).smallest(eyes.image.size)
+    box, levels = eyes.image.box, 0
+    while min(box.width, box.height) > smallest and (parts := split(box)):
+        box, levels = parts[-1], levels + 1
+    return levels
 
 
 def changed(config: Any, constants: Mapping[str, Any]) -> Any:

@@ -21,8 +21,10 @@ from .aim import Aim
 from .cues import ModelCue
 from .eyes import Eyes, logit, sigmoid
 from .geometry import split, whole
+from .heat import Heat
 from .parts import Expert
 from .tree import Find, FocusNode, FocusTree
+from .vstar import HINT
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class ZoomEyeConfig:
     the zoom alone. ``pops``: budget a level of the tree. ``levels``: depth limit. ``input_side``: regions are cut until
     both sides are below it. ``every_levels``, ``every_least``: how deep "all Xs" are searched, and the least
     existence (2 p - 1) of a region that holds some.
+
+    Not published: ``context_levels``, the upper levels where a model without words for *latent* is asked for the
+    likely place; ``sure`` and ``least``, the expert's confidence that ends a search, and the least that counts.
     """
 
     upper: float = 0.6
@@ -47,6 +52,9 @@ class ZoomEyeConfig:
     input_side: int = 336
     every_levels: int = 2
     every_least: float = 0.6
+    context_levels: int = 2
+    least: float = 0.3
+    sure: float = 0.5
 
     def weight(self, depth: int, deepest: int) -> float:
         """Return the weight of existence against latent at a depth: b at the root, 1 at the deepest level."""
@@ -110,18 +118,14 @@ class ZoomEye:
 
     def finish(self, tree: FocusTree) -> None:
         """End the search with the best find so far; a node that answers but has no box gives its own region."""
-        node = _final(tree) or self._likeliest(tree)
+        node = _final(tree) or self._best_answering(tree)
         if not tree.done and not tree.finds and tree.best() is None and node is not None:
             node.find = Find(node.box, (node.scores["answering"] + 1) / 2)
-        tree.settle(0.0)
+        tree.settle(self.config.least)
 
-    def _likeliest(self, tree: FocusTree) -> FocusNode | None:
-        """Return what a search that is ended early has: the visited node that answers best, if it answers at all."""
-        seen = [
-            node
-            for node in tree
-            if "refuted" not in node.scores and node.scores.get("answering", -1.0) > self.config.lower
-        ]
+    def _best_answering(self, tree: FocusTree) -> FocusNode | None:
+        """Return the visited node that answers best, if it does by the first threshold, though no box was found."""
+        seen = [node for node in tree if node.scores.get("answering", -1.0) >= self.config.upper]
         return max(seen, key=lambda n: n.scores["answering"], default=None)
 
     def _fall(self, tree: FocusTree) -> None:
@@ -149,20 +153,34 @@ class ZoomEye:
     async def _concluded(self, tree: FocusTree) -> bool:
         """End the search where the expert sees the thing in the final node (the deepest candidate).
 
-        Not published: a candidate in which the expert sees nothing is put back, while there is hope.
+        Not published: a candidate in which the expert sees nothing is put back, while there is hope; and where no
+        node answers, the expert is asked about those that hint at the thing most.
         """
         node = _final(tree)
-        if node is not None:
-            finds = await self.expert.find(node)
-            if finds:
-                node.find = finds[0]
-                node.scores["confidence"] = finds[0].confidence
-            elif tree.memo["upper"] >= self.config.lower and self.eyes.asks("locate"):
-                node.scores["refuted"] = node.scores.pop("candidate")
-                return False
+        if node is None:
+            for hint in self._hints(tree):
+                if await self._finds(hint) > self.config.sure:
+                    break
+        elif await self._finds(node) == 0 and tree.memo["upper"] >= self.config.lower:
+            node.scores["refuted"] = node.scores.pop("candidate")
+            return False
         self.finish(tree)
         tree.done = True
         return True
+
+    async def _finds(self, node: FocusNode) -> float:
+        """Return how sure the expert is of the thing in a node, 0 where it sees none; leave what it found."""
+        finds = await self.expert.find(node)
+        if not finds:
+            return 0.0
+        node.find = finds[0]
+        node.scores["confidence"] = finds[0].confidence
+        return finds[0].confidence
+
+    def _hints(self, tree: FocusTree) -> list[FocusNode]:
+        """Return the nodes that hint at the thing and were not refuted, at most three, the likeliest first."""
+        known = [n for n in tree if n.scores.get("exists", 0.0) >= HINT and "refuted" not in n.scores]
+        return sorted(known, key=lambda n: (-n.scores["exists"], n.id))[:3]
 
     async def _open(self, tree: FocusTree, node: FocusNode) -> None:
         """Cut a node and score its children in one batch."""
@@ -180,7 +198,7 @@ class ZoomEye:
         odds = await self.eyes.latent([self.eyes.view(child.box) for child in children], node.about)
         if odds is not None:
             return [2 * sigmoid(value) - 1 for value in odds]
-        heat = await self.cue.context(node)
+        heat = await self.cue.context(node) if node.depth < self.config.context_levels else Heat()
         # Where no likely place is known, every part is as likely as not.
         return [2 * heat.share(child.box) - 1 if heat.mass > 0 else 0.0 for child in children]
 
@@ -213,7 +231,7 @@ class ZoomEye:
             return level
         for node in kept(tree, self.config.every_least):
             finds = await self.expert.find(node)
-            tree.collect(node, [find for find in finds if find.confidence > 0.5])
+            tree.collect(node, [find for find in finds if find.confidence > self.config.sure])
         tree.done = True
         return []
 

@@ -15,6 +15,8 @@ AGAIN, CLOSER = 3.0, 2.0
 CONTRADICTED = 0.5
 # A view of up to so many times the model's input is small: its parts show things twice as large.
 NEAR = 8
+# From this probability on, a small region that shows no place for the thing is worth a look at each of its parts.
+HINT = 0.3
 # How far (IoU) a box from a closer view must agree with the one before, to replace it.
 AGREE = 0.3
 
@@ -41,7 +43,7 @@ class ModelExpert:
         if first < self.least:
             return []
         box = await self.eyes.locate(seen, node.about)
-        if box is None:
+        if box is None and first >= HINT:
             first, box = await self._closer(node)
         if box is None:
             return []
