@@ -24,7 +24,7 @@ from ..intervals import average, proportion
 from ..keep import keep
 from ..rows import Rows
 from ..seeds import seeds_of
-from .experts import ExpertPolicy
+from .experts import EXPERTS, ExpertPolicy
 from .play import play
 from .server import MiniWobServer
 from .tasks import tasks_of
@@ -184,6 +184,10 @@ async def evaluate(
     ranking = Ranking() if boost is None else Ranking(boost=boost)
     setup = Setup(_reference(settings, policy), policy, kept, ranking, steps)
     names = tasks_of(tasks)
+    if policy == "experts" and (without := [name for name in names if name not in EXPERTS]):
+        raise UsageError(
+            f"there is no expert for {', '.join(without)}", mend="--tasks demonstrated has one each"
+        )
     rows = await run(names, seeds_of(seeds), setup, settings=settings, out=out, workers=workers, say=say)
     model = "experts" if policy == "experts" else setup.model or "smollm2"
     return keep(

@@ -164,7 +164,13 @@ async def test_an_expert_has_no_move_where_the_task_leaves_out_what_it_needs():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"policy": "guess"}, {"tasks": "no-such-task"}, {"seeds": "some"}, {"policy": "rank", "seeds": "2-1"}],
+    [
+        {"policy": "guess"},
+        {"policy": "experts", "tasks": "click-test"},
+        {"tasks": "no-such-task"},
+        {"seeds": "some"},
+        {"policy": "rank", "seeds": "2-1"},
+    ],
 )
 async def test_what_there_is_not_is_a_usage_error_before_anything_is_played(wrong, tmp_path):
     with pytest.raises(UsageError):
