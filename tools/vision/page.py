@@ -19,6 +19,7 @@ import numpy as np
 from agentkit.content import Box, Image
 from agentkit.errors import UsageError
 
+from .ink import STEP, clusters, strokes
 from .spots import Quad, Spot, in_order, join, make_spot, settle
 from .text_engine import detect, recognise
 
@@ -30,8 +31,8 @@ LEGIBLE = 5
 # Longer than this many times its height, a line is read in pieces: the recogniser skips letters in long lines. A
 # word without a gap may be longer.
 PIECE, LONGEST = 12.0, 24.0
-# A tile with fewer pixels than BUSY whose neighbour two to the left differs by more than STEP levels is blank.
-STEP, BUSY = 12, 20
+# A tile with fewer pixels of strokes is blank.
+BUSY = 20
 # What stands for a tile in the look at the whole picture.
 GLANCE = -1
 
@@ -148,9 +149,11 @@ class PageReader:
     def _chosen(self, region: Box) -> list[int]:
         """Return the tiles to look at, the busiest first when the plan does not allow all."""
         ink = {
-            i: _ink(self._pixels(self.tiles[i])) for i in self._within(region) if i not in self.notes.spots
+            i: int(strokes(self._pixels(self.tiles[i])).sum())
+            for i in self._within(region)
+            if i not in self.notes.spots
         }
-        for index in [i for i, strokes in ink.items() if strokes < BUSY]:
+        for index in [i for i, many in ink.items() if many < BUSY]:
             self.notes.blank.add(index)
             self.notes.spots[index] = []
             del ink[index]
@@ -163,8 +166,12 @@ class PageReader:
 
     def _look(self, index: int) -> None:
         tile = self.tiles[index]
-        quads = detect(self._pixels(tile))
-        self.notes.spots[index] = self._spots_of(quads, index, tile, 1.0, 1.0)
+        pixels = self._pixels(tile)
+        spots: list[Spot] = []
+        for part in clusters(pixels):
+            moved = part.shift(tile.left, tile.top)
+            spots += self._spots_of(detect(pixels.crop(part.round())), index, moved, tile)
+        self.notes.spots[index] = spots
         self.notes.looks += 1
 
     def _glance(self) -> None:
@@ -180,13 +187,16 @@ class PageReader:
             box=(whole.left, whole.top, whole.right, whole.bottom),
             reducing_gap=2.0,
         )
-        self.notes.spots[GLANCE] = self._spots_of(
-            detect(shrunk), GLANCE, whole, whole.width / size[0], whole.height / size[1]
-        )
+        scale = (whole.width / size[0], whole.height / size[1])
+        self.notes.spots[GLANCE] = self._spots_of(detect(shrunk), GLANCE, whole, whole, scale)
 
-    def _spots_of(self, quads: list[Quad], index: int, frame: Box, sx: float, sy: float) -> list[Spot]:
-        moved = (tuple((frame.left + x * sx, frame.top + y * sy) for x, y in quad) for quad in quads)
-        spots = (make_spot(quad, index, frame, self.image.box) for quad in moved)
+    def _spots_of(
+        self, quads: list[Quad], index: int, part: Box, tile: Box, scale: tuple[float, float] = (1.0, 1.0)
+    ) -> list[Spot]:
+        """Return the spots of what was detected in a part of a tile."""
+        sx, sy = scale
+        moved = (tuple((part.left + x * sx, part.top + y * sy) for x, y in quad) for quad in quads)
+        spots = (make_spot(quad, index, tile, self.image.box) for quad in moved)
         return [spot for spot in spots if spot is not None]
 
     def _lines(self, region: Box) -> list[Spot]:
@@ -254,14 +264,6 @@ def _starts(length: float, side: int, overlap: int) -> list[float]:
         return [0.0]
     count = int(-(-(length - overlap) // (side - overlap)))
     return [float(round(i * (length - side) / (count - 1))) for i in range(count)]
-
-
-def _ink(pixels: PILImage) -> int:
-    """Return how many pixels differ from the second one to their left or above as the strokes of letters do."""
-    grey = np.asarray(pixels.convert("L"), dtype=np.int16)
-    across = int((np.abs(grey[:, 2:] - grey[:, :-2]) > STEP).sum())
-    down = int((np.abs(grey[2:] - grey[:-2]) > STEP).sum())
-    return max(across, down)
 
 
 def _pieces(line: PILImage) -> list[PILImage]:

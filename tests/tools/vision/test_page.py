@@ -14,6 +14,7 @@ from PIL import ImageDraw, ImageFont
 from agentkit.content import Box, Image
 from agentkit.errors import ToolError, UsageError
 from agentkit.tools.vision import PageReader, ReadingPlan, ocr, read_page
+from agentkit.tools.vision.ink import clusters, strokes
 from agentkit.tools.vision.page import tile_boxes
 from agentkit.tools.vision.spots import Spot, in_order, join, make_spot, settle
 
@@ -119,6 +120,27 @@ def test_a_texture_that_looks_like_large_text_swallows_no_line():
     assert {spot.box for spot in join([line, texture])} == {line.box, texture.box}
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 899), st.integers(0, 599), st.integers(4, 60)), max_size=30),
+    st.integers(5, 900),
+    st.integers(5, 600),
+)
+def test_clusters_hold_all_strokes_and_lie_apart(marks, w, h):
+    page = Pillow.new("L", (900, 600), 240)
+    for x, y, side in marks:
+        ImageDraw.Draw(page).rectangle((x, y, x + side, y + side // 2), outline=20)
+    page = page.crop((0, 0, w, h))
+    found = clusters(page)
+    assert all(box.clip(Box(0, 0, w, h)) == box and box.area > 0 for box in found)
+    assert all(a.intersection(b) == 0 for i, a in enumerate(found) for b in found[:i])
+    mask = strokes(page)
+    for box in found:
+        left, top, right, bottom = box.round()
+        mask[top:bottom, left:right] = False
+    # What is left are specks, fewer in a cell than make a letter.
+    assert mask.sum() <= 2 * (-(-w // 32)) * (-(-h // 32))
+
+
 def test_a_plan_that_can_not_be_followed():
     with pytest.raises(UsageError):
         ReadingPlan(side=100, overlap=50)
@@ -185,6 +207,11 @@ class TestReading:
         reader = PageReader(paper(*size))
         assert reader.read().lines == ()
         assert reader.looks == 0
+
+    @pytest.mark.parametrize("size", [9, 14, 40])
+    def test_a_lone_short_word_on_an_empty_page(self, size):
+        read = read_page(paper(3000, 1500, (1700, 600, size, "Open"), (300, 1300, size, "B7")))
+        assert said(read.lines) == ["open", "b7"]
 
     def test_a_sliver_with_marks_is_no_trouble(self):
         page = Pillow.new("RGB", (4000, 6), "white")
