@@ -112,9 +112,10 @@ async def evaluate(
     say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
     """``agentkit critic eval``: AUROC of a critic (the shipped one) on the drafts of held-out questions."""
+    measured = TrainedCritic.load(critic)
     work = folder or out or Path(settings.runs) / "critic-practice"
     rows = await roll_out(settings, work, questions(items or 60, TEST), say)
-    return keep(measure(TrainedCritic.load(critic), rows, "critic", settings), out)
+    return keep(measure(measured, rows, "critic", settings), out)
 
 
 def measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,13 @@ class Arm:
 
 
 ARMS = (
-    Arm("no retrieval", {"strategy": "none", "critic": "none"}),
-    Arm(BASELINE, {"strategy": "two_step", "critic": "none"}),
-    Arm("planner", {"strategy": "plan", "critic": "none"}),
-    Arm("planner and critic", {"strategy": "plan", "critic": "trained"}),
+    Arm("no retrieval", {"strategy": "none", "critic": "none", "write": "never"}),
+    Arm(BASELINE, {"strategy": "two_step", "critic": "none", "write": "never"}),
+    Arm("planner", {"strategy": "plan", "critic": "none", "write": "never"}),
+    Arm("planner and critic", {"strategy": "plan", "critic": "trained", "write": "never"}),
 )
+# Asked for by name: the model writes the plan itself, which takes a model that can.
+WRITTEN = Arm("written planner", {"strategy": "plan", "critic": "none", "write": "always"})
 
 
 async def evaluate(
@@ -57,19 +59,40 @@ async def evaluate(
     With ``out`` the corpus is indexed there once and every row is kept as it comes: the same command goes on where it
     was stopped.
     """
-    arms = [arm for arm in ARMS if not family or arm.name in family]
-    if not arms:
-        raise UsageError(f"there is no arm {family}", mend="one of " + ", ".join(arm.name for arm in ARMS))
+    known = [*ARMS, WRITTEN]
+    arms = [arm for arm in known if arm.name in family] if family else list(ARMS)
+    if len(arms) < len(set(family or ())):
+        raise UsageError(f"there is no such arm among {family}", mend=", ".join(arm.name for arm in known))
     folder = out if out is not None else Path(settings.runs) / "research-benchmark"
     rows = await run(settings, folder, arms, questions(items or SUBSET), say=say)
     found = Evaluation(
         name="research",
         model=settings.decide or settings.model or "smollm2",
         items=items or SUBSET,
-        metrics=summary(rows),
+        metrics=(metrics := summary(rows)),
         rows=rows,
+        table=table(metrics),
     )
     return keep(found, out)
+
+
+def table(metrics: Mapping[str, Metric]) -> str:
+    """Return metrics named ``arm/metric`` as a Markdown table, an arm a column."""
+    arms = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
+    names = list(dict.fromkeys(name.partition("/")[2] for name in metrics))
+    lines = ["| | " + " | ".join(arms) + " |", "|---" * (len(arms) + 1) + "|"]
+    for name in names:
+        cells = [_cell(metrics.get(f"{arm}/{name}")) for arm in arms]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(metric: Metric | None) -> str:
+    if metric is None:
+        return ""
+    digits = 0 if metric.mean >= 100 else 1 if metric.mean >= 10 else 2
+    mean, low, high = (f"{value:.{digits}f}" for value in (metric.mean, metric.low, metric.high))
+    return f"{mean} ({low} to {high})"
 
 
 async def run(

@@ -23,7 +23,7 @@ from agentkit.evals.research.metrics import auroc, exact, f1, f1_recall, ndcg_at
 from agentkit.evals.research.practice import measure
 from agentkit.evals.research.questions import EVALUATION, make, questions
 from agentkit.evals.research.reward import read_turn, reward
-from agentkit.evals.research.run import summary
+from agentkit.evals.research.run import summary, table
 from agentkit.models.script import ScriptModel
 from agentkit.tools.retrieval import Passage, Query
 
@@ -200,6 +200,7 @@ def test_the_summary_pairs_arms_and_counts_refusals() -> None:
     assert metrics["planner/F1 gain over two steps"].mean == 1.0
     assert metrics["planner/refused and missing named"].mean == 1.0
     assert metrics["planner/searches, none or one needed"].mean == 1.0
+    assert "| searches | 2.00 (2.00 to 2.00) | 1.09" in table(metrics)
 
 
 class Counting:

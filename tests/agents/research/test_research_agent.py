@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentkit.agents.general import Agent
 from agentkit.agents.research import ResearchAgent
 from agentkit.config import Settings
 from agentkit.contracts.result import Result
@@ -20,6 +21,7 @@ from agentkit.runs.report import write_report
 from agentkit.runtime.ask import AnswersFile
 from agentkit.tools.retrieval import FetchPolicy, Passage
 from agentkit.tools.retrieval.reader import Reader
+from agentkit.toolset import agent_tool
 
 from .shelf import Shelf
 
@@ -352,3 +354,21 @@ async def test_disagreeing_sources_are_both_shown(smollm2, settings) -> None:
     result = await guided(smollm2, shelf, settings).arun("Who is the mayor of Lima?")
     assert "Sources disagree" in (result.answer or "")
     assert {item.source for item in result.evidence} == {"a.txt", "b.txt"}
+
+
+async def test_another_agent_calls_it_as_a_tool(shelf, settings) -> None:
+    inner = writing(script(*CHAIN), shelf, settings)
+    tool = agent_tool(inner, "research", "Answers a question from sources.", pictures=True)
+    task = "What is the capital of the country where francium was discovered?"
+    outer = ScriptModel(
+        [
+            ScriptLine.model_validate({"tool_calls": [{"name": "research", "arguments": {"task": task}}]}),
+            ScriptLine(text="Paris."),
+        ],
+        "script:outer",
+    )
+    result = await Agent(outer, tools=[tool], settings=settings).arun("Find it out.")
+    assert result.answer == "Paris."
+    # One run: the chain is in the outer run's events, the sources among its evidence.
+    assert [event["answer"] for event in events(result, "retrieved")] == ["France", "Paris"]
+    assert {item.source for item in result.evidence} == {"france.txt", "francium.txt"}
