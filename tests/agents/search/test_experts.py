@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 from search_oracle import Oracle
 
 from agentkit.agents.search import Eyes, Find, FocusTree, ModelExpert
@@ -85,6 +85,30 @@ async def test_a_template_is_found_in_the_region_that_is_looked_at(tmp_path) -> 
     assert empty.scores["exists"] == 0.0
     with pytest.raises(UsageError, match="flat"):
         TemplateExpert(eyes, Image.of_pixels(Pillow.new("RGB", (20, 20))))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (5, 7)])
+async def test_pictures_of_hardly_any_pixels_hold_nothing(size: tuple[int, int]) -> None:
+    pytest.importorskip("rapidocr")
+    pytest.importorskip("cv2")
+    image = Image.of_pixels(Pillow.effect_noise(size, 90).convert("RGB"))
+    _, icon = page()
+    eyes = Eyes(Oracle(), image)
+    for expert in (TextExpert(eyes), TemplateExpert(eyes, icon)):
+        tree = FocusTree(image.sha256, image.size, "text")
+        assert await expert.find(tree.root) == []
+
+
+async def test_what_the_border_cuts_off_is_found_in_part() -> None:
+    pytest.importorskip("rapidocr")
+    paper = Pillow.new("RGB", (400, 300), "white")
+    ImageDraw.Draw(paper).text((330, 140), "Platform", fill="black", font=ImageFont.load_default(30))
+    image = Image.of_pixels(paper)
+    tree = FocusTree(image.sha256, image.size, "text")
+    (found,) = await TextExpert(Eyes(Oracle(), image)).find(tree.root)
+    assert found.text is not None
+    assert found.text.lower().startswith("pla")
+    assert found.box.clip(image.box) == found.box
 
 
 def test_experts_by_reference(tmp_path, monkeypatch) -> None:

@@ -52,13 +52,15 @@ def test_it_is_found_across_tiles_in_crops_and_in_its_own_colours_only():
     page.paste(small, (1016, 1010))
     page.paste(icon(16, "royalblue"), (300, 300))
     image = Image.of_pixels(page)
-    (found,) = find_template(image, Image.of_pixels(small), TemplatePlan(least=0.95))
+    (found,) = find_template(image, Image.of_pixels(small), TemplatePlan(0.8, 1.3, least=0.95))
     assert found.box == Box(1016, 1010, 1032, 1026)
     crop = image.crop(Box(900, 900, 1200, 1200))
-    (same,) = find_template(crop, Image.of_pixels(small), TemplatePlan(least=0.95))
+    (same,) = find_template(crop, Image.of_pixels(small), TemplatePlan(0.8, 1.3, least=0.95))
     assert same.box == found.box
     assert (
-        find_template(image.crop(Box(0, 0, 1020, 1015)), Image.of_pixels(small), TemplatePlan(least=0.95))
+        find_template(
+            image.crop(Box(0, 0, 1020, 1015)), Image.of_pixels(small), TemplatePlan(0.8, 1.3, least=0.95)
+        )
         == []
     )
 
