@@ -14,7 +14,6 @@ from langgraph.graph import END, START, StateGraph
 
 from agentkit.content import Image
 from agentkit.contracts.event import Decided, Found, Note
-from agentkit.contracts.result import Evidence
 from agentkit.errors import UsageError
 from agentkit.models.base import Model
 from agentkit.runtime.agent import GraphAgent, Outcome
@@ -23,20 +22,28 @@ from agentkit.runtime.context import Context
 from agentkit.runtime.run import Run
 
 from .aim import Aim
-from .answer import Answer, Memory, conclude, look, prove
+from .answer import Answer, look
 from .auto import choose
+from .conclusion import Case, conclude
 from .cues import ModelCue
+from .evidence import evidence, found, missing, whole_picture
 from .experts import MakeExpert, TextExpert, make_expert
 from .eyes import Crops, Eyes
-from .frame import answer_framed
 from .parts import Strategy
-from .places import count_answer
 from .reading import can_read
-from .strategies import AUTO, CUES, DIRECT, STRATEGIES, Kit, MakeCue, dyfo_config, make_vstar
+from .strategies import (
+    AUTO,
+    CUES,
+    DIRECT,
+    OWN,
+    STRATEGIES,
+    Kit,
+    MakeCue,
+    MakeStrategy,
+    make_vstar,
+)
 from .targets import aims_of
-from .tree import Find, FocusTree
-from .vote import focuses, vote
-from .vstar import VStarConfig
+from .tree import FocusTree
 
 
 class SearchState(TypedDict, total=False):
@@ -79,7 +86,7 @@ class VisualSearchAgent(GraphAgent):
 
     ``strategy``: ``direct`` (one look at the whole picture), ``vstar``, ``dyfo`` or ``zoomeye`` (guided search),
     ``grid`` (a full scan), or ``auto`` (direct when the model is sure and the picture small, else ``vstar``; the
-    result says why). ``expert`` says where exactly a thing is in a region: ``model`` (default), ``text``, ``hf:REF``,
+    result says why); or a function from ``Kit`` to a ``Strategy`` of one's own. ``expert`` says where exactly a thing is in a region: ``model`` (default), ``text``, ``hf:REF``,
     ``template:FILE``, or a function that makes one. ``cue`` says where to look next: ``model`` (its yes and no),
     ``attention`` (where a local model looked), or a function that makes one. ``constants``: changes to the strategy's
     configuration, by name. ``max_looks`` ends the search for one thing after that many image-text pairs, with the
@@ -97,33 +104,30 @@ class VisualSearchAgent(GraphAgent):
         self,
         model: str | Model | None = None,
         *,
-        strategy: str = AUTO,
+        strategy: MakeStrategy | str = AUTO,
         expert: MakeExpert | str = "model",
         cue: MakeCue | str = "model",
         constants: Mapping[str, Any] | None = None,
         max_looks: int | None = None,
         **settings: Any,
     ) -> None:
-        _known("search strategy", strategy, [AUTO, DIRECT, *STRATEGIES])
+        if isinstance(strategy, str):
+            _known("search strategy", strategy, [AUTO, DIRECT, *STRATEGIES])
         if isinstance(cue, str):
             _known("cue", cue, CUES)
         super().__init__(model, **settings)
-        self.strategy, self.max_looks, self.constants = strategy, max_looks, dict(constants or {})
-        self._named = {
-            name: value for name, value in (("expert", expert), ("cue", cue)) if isinstance(value, str)
-        }
+        self.strategy = strategy if isinstance(strategy, str) else OWN
+        self.max_looks, self.constants = max_looks, dict(constants or {})
+        given = {"strategy": strategy, "expert": expert, "cue": cue}
+        self._named = {name: value for name, value in given.items() if isinstance(value, str)}
+        self._make = STRATEGIES if isinstance(strategy, str) else {OWN: strategy}
         self.expert: MakeExpert = make_expert(expert) if isinstance(expert, str) else expert
         self.cue: MakeCue = CUES[cue] if isinstance(cue, str) else cue
         self._reader = TextExpert.maker()
 
     def options(self) -> dict[str, Any]:
-        """Return the constructor's own arguments; a caller's own expert or cue must be given again on resume."""
-        return {
-            "strategy": self.strategy,
-            "max_looks": self.max_looks,
-            "constants": self.constants,
-            **self._named,
-        }
+        """Return the constructor's own arguments; a caller's own functions must be given again on resume."""
+        return {"max_looks": self.max_looks, "constants": self.constants, **self._named}
 
     def make_context(self, run: Run, budget: Budget) -> SearchContext:
         context = SearchContext(run, budget, self.cast, self.control)
@@ -176,23 +180,23 @@ class VisualSearchAgent(GraphAgent):
         """Return the answer from the finds, else the direct one; works on half-done states."""
         direct, final = state.get("direct"), state.get("final")
         trees = [FocusTree.load(data) for data in state.get("trees", [])]
-        found = [item for tree in trees for item in _evidence(tree)]
+        regions = [item for tree in trees for item in evidence(tree)]
         if not trees and direct is not None:
             pairs = zip(state["images"], state.get("sizes", []), strict=False)
-            found = [_whole(digest, size, direct) for digest, size in pairs]
+            regions = [whole_picture(digest, size, direct) for digest, size in pairs]
         chosen = final or direct or {}
         output = {
             "strategy": state.get("chosen", self.strategy),
             "why": state.get("why"),
             "basis": chosen.get("basis"),
             "direct": direct,
-            "found": [_found(item) for item in found if item.label],
+            "found": [found(item) for item in regions if item.label],
             "missing": missing(state),
             "looks": sum(tree.looks for tree in trees),
         }
         return Outcome(
             answer=chosen.get("text"),
-            evidence=found,
+            evidence=regions,
             output=output | {"confidence": chosen.get("confidence")},
         )
 
@@ -243,42 +247,23 @@ class VisualSearchAgent(GraphAgent):
         if tree.done and tree.finds:
             if not tree.aim.every:
                 _skip_other_pictures(tree, trees)
-            for item in _evidence(tree):
+            for item in evidence(tree):
                 context.run.emit(Found(evidence=item))
         return {"trees": [tree.dump() for tree in trees]}
 
     async def _answer(self, state: SearchState, context: SearchContext) -> dict[str, Any]:
         model = await context.model("see")
-        direct = Answer(**state.get("direct", {"text": ""}))
-        trees = [FocusTree.load(data) for data in state.get("trees", [])]
-        question, options = state["task"], state.get("options", [])
-        memory = [
-            Memory(tree.about, context.picture(tree.image), find.box, find.confidence, find.text)
-            for tree in trees
-            for find in tree.finds
-        ]
-        if not trees:
-            return _final(direct)
-        if not memory:
-            return _final(nothing_found(model, direct, [tree.aim for tree in trees], question, options))
-        images = [context.picture(digest) for digest in state["images"]]
-        (first, *others) = [tree for tree in trees if tree.finds]
-        if state.get("chosen") == "dyfo" and not others and first.aim.alone and _one_of_a_kind(first):
-            proved = await prove(memory, question, options, model.card)
-            return _final(proved or await self._vote(model, context, first, question, options))
-        if state.get("chosen") == "zoomeye" and not others and not model.card.vocabulary:
-            boxes = [find.box for find in first.finds]
-            proved = await prove(memory, question, options, model.card)
-            return _final(proved or await answer_framed(model, memory[0].image, boxes, question, options))
-        return _final(await conclude(model, images, memory, question, options))
-
-    async def _vote(
-        self, model: Model, context: SearchContext, tree: FocusTree, question: str, options: Sequence[str]
-    ) -> Answer:
-        eyes = self._eyes(model, context, tree.image)
-        config = dyfo_config(eyes, self.constants)
-        voters = focuses(tree, config, times=model.card.close_up, square=model.card.square)
-        return await vote(model, eyes.image, voters, question, options)
+        case = Case(
+            question=state["task"],
+            options=state.get("options", []),
+            direct=Answer(**state.get("direct", {"text": ""})),
+            trees=[FocusTree.load(data) for data in state.get("trees", [])],
+            pictures={digest: context.picture(digest) for digest in state["images"]},
+            strategy=state.get("chosen", self.strategy),
+            constants=self.constants,
+        )
+        final = await conclude(model, case)
+        return {"final": final.dump(), "answer": final.text}
 
     def _eyes(self, model: Model, context: SearchContext, digest: str) -> Eyes:
         return Eyes(model, context.picture(digest), crops=context.crops, budget=context.budget)
@@ -288,7 +273,13 @@ class VisualSearchAgent(GraphAgent):
             # A reader reads the whole picture on its first visit; there is nothing to search on for.
             return make_vstar(Kit.of(eyes, self._reader, ModelCue))
         kit = Kit.of(eyes, self.expert, self.cue, self.constants)
-        return STRATEGIES[state.get("chosen", self.strategy)](kit)
+        name = state.get("chosen", self.strategy)
+        if name not in self._make:
+            raise UsageError(
+                "this run searches by a strategy of its own",
+                mend="resume it in Python, with the same strategy=",
+            )
+        return self._make[name](kit)
 
 
 def check_options(options: Sequence[Any]) -> None:
@@ -301,35 +292,6 @@ def check_options(options: Sequence[Any]) -> None:
         raise UsageError(f"options are at least two different answers, got {list(options)}")
 
 
-def nothing_found(
-    model: Model, direct: Answer, aims: Sequence[Aim], question: str, options: Sequence[str]
-) -> Answer:
-    """Return the honest answer when the search found nothing.
-
-    Asked whether one thing is there, that is no; how many there are, none; another picked option stands, as one had
-    to be picked; anything else is not visible.
-    """
-    yes, no = model.card.yes, model.card.no
-    counted = count_answer(question, options, 0) if any(aim.every for aim in aims) else None
-    if counted is not None:
-        return Answer(counted, basis="search")
-    asked = {option.lower().strip(" .") for option in options} or {direct.text.lower().strip(" .")}
-    if len({aim.about for aim in aims}) == 1 and no in asked and asked <= {yes, no} | {no}:
-        said = next((option for option in options if option.lower().strip(" .") == no), no)
-        return Answer(said, basis="search")
-    return direct if direct.options else Answer(model.card.not_visible, basis="search")
-
-
-def missing(state: Any) -> list[str]:
-    """Return the targets whose search has ended without a find."""
-    trees = [FocusTree.load(data) for data in state.get("trees", [])]
-    return [
-        target
-        for target in state.get("targets", [])
-        if all(tree.done and not tree.finds for tree in trees if tree.about == target)
-    ]
-
-
 def _own(image: Image) -> Image:
     """Return a picture of its own for a crop: what lies outside of it is not to be searched."""
     return image if image.parent is None else Image.of_pixels(image.pixels)
@@ -338,14 +300,6 @@ def _own(image: Image) -> Image:
 def _known(what: str, name: str, names: Iterable[str]) -> None:
     if name not in names:
         raise UsageError(f"there is no {what} {name!r}", mend="one of " + ", ".join(names))
-
-
-def _one_of_a_kind(tree: FocusTree) -> bool:
-    return len(tree.finds) == 1 and not tree.aim.every and not tree.aim.reads
-
-
-def _final(answer: Answer) -> dict[str, Any]:
-    return {"final": answer.dump(), "answer": answer.text}
 
 
 def _search_or_end(state: SearchState) -> str:
@@ -360,40 +314,3 @@ def _skip_other_pictures(found: FocusTree, trees: Sequence[FocusTree]) -> None:
     for tree in trees:
         if tree.about == found.about and not tree.finds:
             tree.done = True
-
-
-def _evidence(tree: FocusTree) -> list[Evidence]:
-    """Return the finds of a search; of an unfinished one, its best so far if that is not hopeless."""
-    pairs = list(zip(tree.finds, tree.places, strict=True))
-    if not tree.done and not pairs:
-        best = tree.best()
-        if best is not None and best[1].confidence >= VStarConfig.confidence_low:
-            pairs = [(best[1], best[0].id)]
-    return [_region(tree, find, [tuple(box) for box in tree.path(tree[at])]) for find, at in pairs]
-
-
-def _region(tree: FocusTree, find: Find, path: list[Any]) -> Evidence:
-    left, top, right, bottom = find.box
-    return Evidence(
-        kind="region",
-        image=tree.image,
-        box=(left, top, right, bottom),
-        label=tree.about,
-        score=find.confidence,
-        path=path,
-    )
-
-
-def _whole(digest: str, size: Sequence[int], direct: dict[str, Any]) -> Evidence:
-    box = (0.0, 0.0, float(size[0]), float(size[1]))
-    return Evidence(kind="region", image=digest, box=box, score=direct.get("confidence"))
-
-
-def _found(item: Evidence) -> dict[str, Any]:
-    return {
-        "target": item.label,
-        "image": item.image,
-        "box": list(item.box or ()),
-        "confidence": item.score,
-        "path": [list(box) for box in item.path],
-    }

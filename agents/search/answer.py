@@ -61,18 +61,6 @@ async def look(model: Model, images: Sequence[Image], question: str, options: Se
     return max(looks, key=lambda look: look.confidence or 0.0)
 
 
-async def conclude(
-    model: Model,
-    images: Sequence[Image],
-    memory: Sequence[Memory],
-    question: str,
-    options: Sequence[str] = (),
-) -> Answer:
-    """Answer from the working memory (at least one thing): by what the boxes or the words prove, else by the model."""
-    proved = await prove(memory, question, options, model.card)
-    return proved or await recall(model, images, memory, question, options)
-
-
 async def prove(
     memory: Sequence[Memory], question: str, options: Sequence[str], card: VisionCard
 ) -> Answer | None:

@@ -23,7 +23,8 @@ from .zoomeye import ZoomEye, ZoomEyeConfig
 MakeCue = Callable[[Eyes], Cue]
 
 # The name of a single look at the whole picture, without a search, and of the choice between that and a search.
-DIRECT, AUTO = "direct", "auto"
+# A strategy that a caller brings has no name.
+DIRECT, AUTO, OWN = "direct", "auto", "own"
 
 
 @dataclass(frozen=True)

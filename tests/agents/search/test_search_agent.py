@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from search_oracle import CARD, Oracle, Thing, told
 
-from agentkit.agents.search import FocusTree, VisualSearchAgent
+from agentkit.agents.search import Aim, FocusNode, FocusTree, Kit, VisualSearchAgent
 from agentkit.agents.search.targets import phrases, targets_of
 from agentkit.config import Settings
 from agentkit.content import Box, Image
@@ -28,6 +28,7 @@ from agentkit.contracts.runfile import BudgetLimits
 from agentkit.contracts.script import ScriptLine
 from agentkit.errors import ImageError, UsageError
 from agentkit.models.script import ScriptModel
+from tests.results import output_of
 
 SIZE = (2400, 1600)
 BOX = Box(1834, 1222, 1870, 1258)
@@ -101,14 +102,14 @@ async def test_what_is_not_there_is_not_made_up(
     assert result.answer == answer
     assert result.evidence == []
     assert isinstance(result.output, dict)
-    assert len(result.output["missing"]) == 1
+    assert len(output_of(result)["missing"]) == 1
 
 
 async def test_options_are_ranked_by_likelihood(picture: Path, tmp_path: Path) -> None:
     result = await ask(Oracle(THINGS), picture, tmp_path / "a", options=["blue", "red", "green"])
     assert result.answer == "red"
     assert isinstance(result.output, dict)
-    assert result.output["confidence"] > 0.9
+    assert output_of(result)["confidence"] > 0.9
 
 
 async def test_a_question_without_a_thing_keeps_the_direct_answer(picture: Path, tmp_path: Path) -> None:
@@ -365,8 +366,8 @@ async def test_auto_answers_at_once_where_that_is_enough(tmp_path: Path) -> None
     Pillow.new("RGB", (240, 160), (90, 90, 90)).save(small)
     model = Oracle([Thing("red triangle", Box(50, 50, 90, 90))])
     result = await ask(model, small, tmp_path / "a")
-    assert (result.answer, result.output["strategy"]) == ("red", "direct")
-    assert "90% sure, and the picture is small" in result.output["why"]
+    assert (result.answer, output_of(result)["strategy"]) == ("red", "direct")
+    assert "90% sure, and the picture is small" in output_of(result)["why"]
     assert [event for event in _events(tmp_path / "a") if event["kind"] == "looked"] == []
     (chosen,) = [event for event in _events(tmp_path / "a") if event["kind"] == "decided"]
     assert chosen["choice"] == "direct"
@@ -374,10 +375,12 @@ async def test_auto_answers_at_once_where_that_is_enough(tmp_path: Path) -> None
 
 async def test_auto_searches_and_says_why(picture: Path, tmp_path: Path) -> None:
     result = await ask(Oracle(THINGS), picture, tmp_path / "a")
-    assert (result.answer, result.output["strategy"]) == ("red", "vstar")
-    assert result.output["why"] == "searched: one look saw nothing of it"
+    assert (result.answer, output_of(result)["strategy"]) == ("red", "vstar")
+    assert output_of(result)["why"] == "searched: one look saw nothing of it"
     sure = await ask(Oracle(THINGS), picture, tmp_path / "b", question="is there a green star?")
-    assert sure.output["why"] == "searched: the picture is 2400 pixels wide or high and the model sees 128"
+    assert (
+        output_of(sure)["why"] == "searched: the picture is 2400 pixels wide or high and the model sees 128"
+    )
     assert sure.answer == "no"
 
 
@@ -394,7 +397,7 @@ async def test_every_strategy_counts_and_compares(strategy: str, picture: Path, 
         strategy=strategy,
     )
     assert counted.answer == "3"
-    assert counted.output["basis"] == "boxes"
+    assert output_of(counted)["basis"] == "boxes"
     assert len(counted.evidence) == 3
     none = await ask(
         Oracle([]), picture, tmp_path / "b", question="how many red triangles are there?", strategy=strategy
@@ -424,7 +427,7 @@ async def test_text_that_is_asked_for_is_read(tmp_path: Path) -> None:
         strategy="vstar",
     )
     assert result.answer == "MARKET STREET"
-    assert result.output["basis"] == "reading"
+    assert output_of(result)["basis"] == "reading"
     assert Box(*(result.evidence[0].box or ())).intersection(Box(2090, 890, 2400, 940)) > 0
     chosen = await ask(
         Oracle(THINGS),
@@ -439,3 +442,54 @@ async def test_text_that_is_asked_for_is_read(tmp_path: Path) -> None:
 
 def _events(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
+
+
+class Spiral:
+    """A strategy of one's own: the whole picture, then one region after the other, given by a list."""
+
+    def __init__(self, kit: Kit, boxes: Sequence[Box]) -> None:
+        self.expert, self.boxes = kit.expert, boxes
+
+    def start(self, image: str, size: tuple[int, int], aim: Aim | str) -> FocusTree:
+        tree = FocusTree(image, size, aim, "spiral")
+        for box in self.boxes:
+            tree.add(tree.root, box)
+        return tree
+
+    async def step(self, tree: FocusTree) -> list[FocusNode]:
+        node = next(iter(tree.candidates()), None)
+        if node is None:
+            self.finish(tree)
+            return []
+        finds = await self.expert.find(node)
+        tree.visit(node)
+        if finds:
+            tree.end(node, finds[:1])
+        return [node]
+
+    def finish(self, tree: FocusTree) -> None:
+        tree.settle(0.5)
+
+
+async def test_a_strategy_of_ones_own(picture: Path, tmp_path: Path) -> None:
+    near = Box(1700, 1100, 2000, 1400)
+    result = await ask(
+        Oracle(THINGS), picture, tmp_path / "a", strategy=lambda kit: Spiral(kit, [Box(0, 0, 300, 300), near])
+    )
+    assert result.answer == "red"
+    assert result.evidence[0].path == [(0, 0, *SIZE), tuple(near)]
+    again = VisualSearchAgent(Oracle(THINGS))
+    assert again.options()["strategy"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"strategy": "vstr"}, "there is no search strategy 'vstr'"),
+        ({"cue": "nose"}, "there is no cue 'nose'"),
+        ({"expert": "nobody"}, "there is no expert 'nobody'"),
+    ],
+)
+def test_names_that_nothing_has_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        VisualSearchAgent(Oracle(THINGS), **wrong)
