@@ -25,7 +25,7 @@ from agentkit.evals.research.questions import EVALUATION, make, questions
 from agentkit.evals.research.reward import read_turn, reward
 from agentkit.evals.research.run import summary, table
 from agentkit.models.script import ScriptModel
-from agentkit.tools.retrieval import Passage, Query
+from agentkit.tools.retrieval import Capability, Passage, Query
 
 
 def test_three_hundred_questions_are_mixed_as_promised() -> None:
@@ -207,7 +207,7 @@ class Counting:
     """A source with one passage that counts its searches."""
 
     name = "counting"
-    capabilities = frozenset({"text->text"})
+    capabilities: frozenset[Capability] = frozenset({"text->text"})
 
     def __init__(self) -> None:
         self.searches = 0
