@@ -11,7 +11,7 @@ from agentkit.content import Box, Image, Message
 from agentkit.models.base import Model, Reply, Sampling
 from agentkit.models.card import VisionCard
 
-from ...tools.vision import TextLine
+from ...tools.vision import TextLine, in_order
 from .collage import collage, small_in
 from .geometry import close_up, cover
 from .places import count_answer, counts, side_answer
@@ -91,9 +91,8 @@ async def _read(memory: Sequence[Memory], options: Sequence[str]) -> Answer | No
     words = [line for line in lines if len(line.text.strip()) >= LEAST_WORD]
     if not words:
         return None
-    return Answer(
-        "\n".join(line.text for line in words), min(line.confidence for line in words), basis="reading"
-    )
+    text = "\n".join(words[i].text for i in in_order([line.box for line in words]))
+    return Answer(text, min(line.confidence for line in words), basis="reading")
 
 
 async def recall(

@@ -8,6 +8,7 @@ from .ocr import ocr
 from .overlay import overlay
 from .page import Notes, Page, PageReader, ReadingPlan, TextLine, read_page
 from .region import crop, tile, zoom
+from .spots import in_order
 
 __all__ = [
     "Notes",
@@ -16,6 +17,7 @@ __all__ = [
     "ReadingPlan",
     "TextLine",
     "crop",
+    "in_order",
     "ocr",
     "overlay",
     "read_page",

@@ -112,3 +112,12 @@ async def test_a_search_with_it_gives_the_line_as_evidence(tmp_path) -> None:
     assert make(Eyes(Oracle(), image)).reader.notes is make(eyes).reader.notes
     agent = VisualSearchAgent(Oracle(), expert=make, settings=Settings.load(runs=tmp_path))
     assert agent.expert is make
+
+
+async def test_what_is_written_is_answered_in_the_order_of_reading(tmp_path) -> None:
+    pytest.importorskip("rapidocr")
+    agent = VisualSearchAgent(Oracle(), settings=Settings.load(runs=tmp_path))
+    result = await agent.arun("what is written here?", images=[page()])
+    assert result.answer == "Gate 4\nGate 17\nWay out"
+    assert len(result.evidence) == 3
+    await agent.aclose()
