@@ -44,7 +44,8 @@ class RequestSettings(BaseModel):
 class ModelSettings(BaseModel):
     """What is declared of one model, by its reference. None keeps the default.
 
-    For a local model: ``dtype``, the number type of its weights. All others are for a model behind an API:
+    ``card``: a file that says how to ask the model about pictures (docs/visual-search.md), in place of its own. For
+    a local model: ``dtype``, the number type of its weights. All others are for a model behind an API:
     ``input_price``, ``output_price``: US dollars per million tokens. ``max_side``: pictures are shrunk to it.
     ``key_env``: the environment variable that holds the key. ``omit`` and ``extra``: fields of the request body
     that are left out or added (a reasoning model that refuses ``temperature``, say).
@@ -52,6 +53,7 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    card: Path | None = None
     images: bool | None = None
     tools: bool | None = None
     # "schema" is a method of pydantic models, hence the other name inside.

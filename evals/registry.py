@@ -10,6 +10,7 @@ from __future__ import annotations
 
 EVALS: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:evaluate",
+    "calibration": "agentkit.evals.calibration:evaluate",
     "dynvqa": "agentkit.evals.dynvqa:evaluate",
     "hrbench": "agentkit.evals.vqa.run:evaluate_hrbench",
     "mind2web": "agentkit.evals.mind2web.run:evaluate",
@@ -18,7 +19,6 @@ EVALS: dict[str, str] = {
     "pages": "agentkit.evals.pages:evaluate",
     "pope": "agentkit.evals.vqa.run:evaluate_pope",
     "research": "agentkit.evals.research.run:evaluate",
-    "search": "agentkit.evals.search:evaluate",
     "vstar": "agentkit.evals.vqa.run:evaluate_vstar",
 }
 BENCHES: dict[str, str] = {

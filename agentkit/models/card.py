@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..content import Box
+from ..errors import UsageError
 
 GENERAL_PROMPTS: Mapping[str, str] = {
     "exists": "Is there a {object} in this picture? Answer yes or no.",
@@ -45,7 +46,8 @@ class VisionCard:
     ``token``: format of one coordinate in a reply; None reads plain numbers in brackets.
     ``square``: coordinates are on the picture padded to a centred square (else on the picture itself).
     ``input_size``: side in pixels that the model sees at most; smaller things vanish. None when unknown.
-    ``temperature``: divides the log-odds of yes against no (calibration).
+    ``offset``, ``temperature``: the log-odds of yes against no, less the one and divided by the other, are those of
+    the truth (``agentkit eval calibration`` fits both).
     ``close_up``: how many times larger than a thing its picture is best taken (V*: 1.2).
     ``vocabulary``: the words that the model knows, by kind; empty when it knows the language at large.
     """
@@ -59,14 +61,23 @@ class VisionCard:
     token: str | None = None
     square: bool = False
     input_size: int | None = None
+    offset: float = 0.0
     temperature: float = 1.0
     close_up: float = 1.2
     vocabulary: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> VisionCard:
-        """Return the card of a file; unknown keys are ignored, so that newer cards stay readable."""
-        data = json.loads(path.read_text("utf-8"))
+        """Return the card of a file; unknown keys are ignored, so that newer cards stay readable.
+
+        Raises ``UsageError`` for a file that is missing or no card.
+        """
+        try:
+            data = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} is no card of a model: {error}") from error
+        if not isinstance(data, dict):
+            raise UsageError(f"{path} is no card of a model: it holds no object")
         location = data.pop("location", {})
         known = {f.name for f in fields(cls)}
         return cls(**{k: v for k, v in {**data, **location}.items() if k in known})

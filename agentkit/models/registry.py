@@ -10,6 +10,7 @@ from pathlib import Path
 from ..config import Settings
 from ..errors import UsageError
 from .base import Model
+from .card import VisionCard
 from .prices import price_table
 
 
@@ -69,7 +70,11 @@ def load_model(reference: str, settings: Settings | None = None) -> Model:
     # "mini" and "smollm2" stand alone; every other kind needs something after the colon.
     if scheme is None or bool(colon) != (":" in scheme.example):
         raise UsageError(f"there is no model {reference!r}", mend=_suggest(reference))
-    return scheme.load(reference, settings if settings is not None else Settings.load())
+    settings = settings if settings is not None else Settings.load()
+    model = scheme.load(reference, settings)
+    if (card := settings.of(reference).card) is not None:
+        model.card = VisionCard.load(card.expanduser())
+    return model
 
 
 def _suggest(reference: str) -> str:

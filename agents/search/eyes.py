@@ -90,7 +90,7 @@ class Eyes:
         else:
             replies = await self.model.generate_each(prompts, sampling=SHORT, logprobs=can.logprobs)
             odds = [self._odds(reply) for reply in replies]
-        return [value / self.card.temperature for value in odds]
+        return [(value - self.card.offset) / self.card.temperature for value in odds]
 
     async def locate(self, box: Box, thing: str) -> Box | None:
         """Return the thing's box as the model sees it in a view, None when it is not visible there."""

@@ -13,7 +13,7 @@ from agentkit.content import Box
 pytest.importorskip("torch")
 pytest.importorskip("skimage")
 
-from agentkit.evals.search import SIZE, make_absent, make_item, make_scene, summary
+from agentkit.evals.search import SIZE, make_absent, make_item, make_scene
 
 SEED = 10_001
 
@@ -41,11 +41,3 @@ def test_items_have_four_options_and_a_small_target() -> None:
         assert item.answer in item.options
         assert len(set(item.options)) == len(item.options) in (2, 4)
         assert 0.0001 < item.box.area / (SIZE[0] * SIZE[1]) < 0.0015
-
-
-def test_the_summary_counts_per_strategy() -> None:
-    row = {"strategy": "vstar", "right": True, "hit": True, "at_host": True, "calls": 20, "seconds": 1.0}
-    metrics = summary([row, {**row, "hit": False, "at_host": False}, {**row, "strategy": "direct"}])
-    assert (metrics["vstar/found"].mean, metrics["vstar/found"].n) == (0.5, 2)
-    assert metrics["vstar/found/at_host"].mean == 1.0
-    assert "direct/found" not in metrics
