@@ -63,7 +63,10 @@ class Driver:
         self, graph: CompiledStateGraph, state: dict[str, Any] | None, answer: str | None
     ) -> Result:
         command: Any = state
-        if state is None:
+        if state is None and (await graph.aget_state(self.config)).created_at is None:
+            # Cut off before the first checkpoint: nothing of it has run.
+            command = self.agent.begin(self.run.info.task, self.run.info.arguments)
+        elif state is None:
             pending = await self._pending(graph)
             if pending:
                 paused = await self._answer(pending, answer)
