@@ -12,7 +12,7 @@ from pathlib import Path
 from agentkit.errors import ToolError
 
 from ...agents.web.page import page_text
-from ...memory import Exemplar, Step
+from ...memory import Exemplar, Step, describe_screen
 from ...tools.browser import BrowserSession, observe, perform
 from .experts import EXPERTS, Desk, Expert
 from .server import MiniWobServer
@@ -25,6 +25,7 @@ MAX_STEPS = 30
 async def demonstrate(session: BrowserSession, task: MiniWobTask, expert: Expert) -> Exemplar | None:
     """Return the trajectory of an expert's episode, None when it did not end with raw reward 1."""
     text = await task.setup(session)
+    screen = describe_screen(await session.screenshot())
     steps: list[Step] = []
     snapshot = None
     while len(steps) < MAX_STEPS and not await task.done(session):
@@ -42,7 +43,12 @@ async def demonstrate(session: BrowserSession, task: MiniWobTask, expert: Expert
     if await task.reward(session) != 1.0:
         return None
     return Exemplar(
-        task=text, steps=tuple(steps), family=task.name, site="miniwob", run=f"expert/{task.name}/{task.seed}"
+        task=text,
+        steps=tuple(steps),
+        family=task.name,
+        site="miniwob",
+        run=f"expert/{task.name}/{task.seed}",
+        screen=screen,
     )
 
 

@@ -423,6 +423,28 @@
     if (step < 0) run.reverse();
     return labels(squeeze(run.map((i) => tokens[i]).join("")), sameLine) ? run : [];
   };
+  // Some forms put the label below its field. Then the words of the field's own box (the widest that holds no other
+  // field) all come after it.
+  const FIELDS = "input:not([type=hidden]),textarea,select,[contenteditable=true]";
+  const counts = new Map();
+  const fieldsIn = (box) => {
+    if (!counts.has(box)) counts.set(box, box.querySelectorAll(FIELDS).length);
+    return counts.get(box);
+  };
+  const labelledAfter = (el) => {
+    let box = el;
+    while (box.parentElement && box.parentElement !== document.body && fieldsIn(box.parentElement) === 1) box = box.parentElement;
+    if (box === el) return false;
+    const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
+    let after = false;
+    while (texts.nextNode()) {
+      const node = texts.currentNode;
+      if (!node.data.trim() || el.contains(node)) continue;
+      if (node.compareDocumentPosition(el) & Node.DOCUMENT_POSITION_FOLLOWING) return false;
+      after = true;
+    }
+    return after;
+  };
   const nameFields = (tokens) => {
     const near = (from, step, lines) => {
       for (let i = from + step, left = lines; i >= 0 && i < tokens.length; i += step) {
@@ -437,7 +459,8 @@
       const element = typeof token === "number" ? elements[token] : null;
       if (!element || element.name) return;
       const tick = element.role === "checkbox" || element.role === "radio";
-      const run = tick ? near(i, 1, 0) : element.late ? [] : near(i, -1, 3);
+      const below = !tick && !element.late && FIELD_ROLES.has(element.role) && labelledAfter(found[token]);
+      const run = tick ? near(i, 1, 0) : element.late ? [] : below ? near(i, 1, 3) : near(i, -1, 3);
       const text = squeeze(run.map((at) => tokens[at]).join("")).replace(/\s*:$/, "");
       element.name = text || element.late || hint(found[token]);
       if (text) for (const at of run) tokens[at] = "";

@@ -138,9 +138,10 @@ class Desk:
 
     def submit(self) -> Candidate | None:
         """Press the button that sends: the one named so, else the last one."""
-        buttons = self.of_role("button")
+        boxes = [e for e in self.of_role("clickable") if e.name.lower() in SUBMITS]
+        buttons = self.of_role("button") or boxes
         wanted = (e for name in SUBMITS for e in buttons if e.name.lower() == name)
-        return self.click(next(wanted, buttons[-1] if buttons else self.named("Submit")))
+        return self.click(next(wanted, buttons[-1] if buttons else None))
 
     def new(self, move: Candidate | None) -> Candidate | None:
         """Return a move that was not made yet, None for one that was."""

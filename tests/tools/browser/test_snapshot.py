@@ -218,6 +218,8 @@ async def test_a_label_of_pieces_is_whole_and_a_piece_of_a_text_is_no_label(visi
     snapshot = await observe(await visit("/kinds.html"))
     assert named(snapshot, "bSnx").role == "textbox"
     assert named(snapshot, "code").role == "textbox"
+    below = [e.name for e in snapshot.elements if "below" in e.name]
+    assert below == ["Label below", "Other below"]
     assert "A long text that says a thing or two and ends in" in snapshot.text()
 
 
