@@ -108,7 +108,7 @@ class PageReader:
     """Reads a picture (or crop), region by region; what was looked at once is not looked at again.
 
     ``notes`` of an earlier reader of the same picture with the same plan are gone on with. ``looks`` counts the tiles
-    that were looked at. Boxes are in pixels of the original. Not for several threads at once.
+    that were looked at. Boxes are in pixels of the original.
     """
 
     def __init__(self, image: Image, plan: ReadingPlan | None = None, notes: Notes | None = None) -> None:
@@ -200,7 +200,9 @@ class PageReader:
         return [spot for spot in spots if spot is not None]
 
     def _lines(self, region: Box) -> list[Spot]:
-        seen = join([spot for index, spots in self.notes.spots.items() if index != GLANCE for spot in spots])
+        # A copy, in a fixed order: another reader may share the notes, and look at tiles meanwhile.
+        known = sorted(self.notes.spots.copy().items())
+        seen = join([spot for index, spots in known if index != GLANCE for spot in spots])
         lines = settle(seen, self.notes.spots.get(GLANCE, ()), self.plan.large)
         return [spot for spot in lines if spot.box.intersection(region) > 0.5 * spot.box.area]
 

@@ -31,7 +31,7 @@ DOUBT = 0.3
 # Grey levels of spread below which a template or a place is flat; correlation means nothing there.
 FLAT = 3.0
 # How many places are matched again, and how many there may be in one tile at one scale.
-PLACES, IN_TILE = 100, 20
+PLACES, IN_TILE = 200, 60
 # Matches that overlap more than this are one.
 OVERLAP = 0.3
 
@@ -84,8 +84,8 @@ def find_template(image: Image, template: Image, plan: TemplatePlan | None = Non
     """Return where a picture (or crop) shows a template, best first, in pixels of the original.
 
     A score is the correlation (1 is the same up to brightness and contrast); colours count. Turned or mirrored
-    templates are not found. Raises ``UsageError`` for a template without features, ``MissingExtra`` without opencv
-    (it comes with rapidocr).
+    templates are not found, nor more than 200 places. Raises ``UsageError`` for a template without features,
+    ``MissingExtra`` without opencv (it comes with rapidocr).
     """
     plan = plan or TemplatePlan()
     check_template(template)
