@@ -10,12 +10,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from .conftest import Served, Talker, served
 
@@ -32,29 +36,44 @@ async def first_event(server: Served, talk: str, text: str) -> float:
     return first
 
 
-def resident() -> float:
-    """Return the memory of this process in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+def resident(process: int) -> float:
+    """Return the memory of a process in MB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def measure(talks: int, turns: int) -> dict[str, Any]:
-    says = " ".join(f"word{i}" for i in range(40))
-    with tempfile.TemporaryDirectory() as folder:
-        async with served(Path(folder), Talker(says)) as server:
-            await first_event(server, await server.conversation(), "Warm up.")
-            keys = [await server.conversation() for _ in range(talks)]
-            rounds = [
-                await asyncio.gather(*(first_event(server, key, "Hi.") for key in keys)) for _ in range(5)
-            ]
-            times = sorted(time for some in rounds for time in some)
-            # Long conversations are recalled up to a number of turns: the memory is compared beyond it.
-            sizes = []
-            for number in range(turns):
-                await first_event(server, keys[number % talks], f"Turn {number}.")
-                if number % 50 == 49:
-                    sizes.append(round(resident(), 1))
-                    sys.stderr.write(f"{number + 1} turns, {sizes[-1]} MB\n")
+async def be_served(folder: Path) -> None:
+    """Run the server until standard input ends; its address is the first line of standard output."""
+    async with served(folder, Talker(" ".join(f"word{i}" for i in range(40)))) as server:
+        sys.stdout.write(server.url + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+
+
+def started(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    """Start the server in a process of its own; return it with its address."""
+    command = [sys.executable, "-m", "tests.serve.bench_load", "--serve", str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+async def measure(talks: int, turns: int, folder: Path) -> dict[str, Any]:
+    """Return what the server does under load."""
+    process, url = started(folder)
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+        server = Served(url, client, None, folder, None, process.kill)
+        await first_event(server, await server.conversation(), "Warm up.")
+        keys = [await server.conversation() for _ in range(talks)]
+        rounds = [await asyncio.gather(*(first_event(server, key, "Hi.") for key in keys)) for _ in range(5)]
+        times = sorted(seconds for some in rounds for seconds in some)
+        sizes = []
+        for number in range(turns):
+            await first_event(server, keys[number % talks], f"Turn {number}.")
+            if number % 50 == 49:
+                sizes.append(round(resident(process.pid), 1))
+                sys.stderr.write(f"{number + 1} turns, {sizes[-1]} MB\n")
+    process.communicate("")
     return {
         "talks": talks,
         "first event, median s": round(statistics.median(times), 3),
@@ -71,5 +90,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--talks", type=int, default=20)
     parser.add_argument("--turns", type=int, default=500)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    sys.stdout.write(json.dumps(asyncio.run(measure(given.talks, given.turns)), indent=1) + "\n")
+    if given.serve:
+        asyncio.run(be_served(given.serve))
+    else:
+        with tempfile.TemporaryDirectory() as place:
+            found = asyncio.run(measure(given.talks, given.turns, Path(place)))
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from agentkit.agents.chat.server.config import ServerConfig, tokens_of
 from agentkit.config import Settings
+from agentkit.content import Message
 from agentkit.errors import ModelError, UsageError
 from agentkit.memory import Conversations
 
@@ -138,6 +139,21 @@ async def test_stop_keeps_what_was_said_and_the_turn_can_be_gone_on_with(server:
     await server.post(f"/api/turns/{key}/resume")
     done = await server.until(key)
     assert (done["status"], done["answer"]) == ("done", "one two three four")
+    assert len((await server.get(f"/api/conversations/{talk}"))["shown"]) == 1
+
+
+async def test_a_turn_that_is_stopped_before_it_began_can_be_gone_on_with(server: Served):
+    talk = await server.conversation("hasty")
+    turns = server.app.state.talks["owner"].turns
+    # In one step of the loop, so that nothing of the turn has run.
+    key, _ = turns.person.conversations.begin(
+        "hasty", str(server.folder / "runs" / "never"), [Message.user("Hi.")]
+    )
+    turns.live.clear()
+    turns._resume(key, None)
+    assert (await asyncio.wait_for(turns.stop(key), 20)).status in ("stopped", "interrupted")
+    await server.post(f"/api/turns/{key}/resume")
+    assert (await server.until(key))["answer"] == "Hello from the model."
     assert len((await server.get(f"/api/conversations/{talk}"))["shown"]) == 1
 
 

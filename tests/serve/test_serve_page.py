@@ -15,8 +15,9 @@ import pytest
 
 from agentkit.agents.chat.server.line import QueuedModel
 from agentkit.errors import ModelError
+from agentkit.models import Capabilities
 
-from .conftest import Served, events, served
+from .conftest import Served, Talker, events, served
 from .proxy import Wire
 from .test_serve_api import png
 
@@ -189,6 +190,13 @@ async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_pa
     )
     left, top, right, bottom = data["evidence"][0]["box"]
     assert drawn == pytest.approx([left, top, right - left, bottom - top])
+    await turn.get_by_role("button", name="Where does the model look?").click()
+    await turn.locator(".gaze .cell").first.wait_for(state="attached")
+    for name, value in zip(("left", "top", "right", "bottom"), (left, top, right, bottom), strict=True):
+        await turn.get_by_label(f"Box: {name}").fill(str(round(value)))
+    await turn.get_by_role("button", name="Look there").click()
+    await turn.locator(".gaze figure").nth(1).wait_for()
+    assert "of the heat in the box" in await turn.locator(".gaze figure").nth(1).inner_text()
     # A reload shows the same proof without the search.
     await visitor.page.reload()
     turn = await visitor.turn("done")
@@ -196,6 +204,20 @@ async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_pa
     await turn.locator(".zoomable").click()
     await visitor.page.locator("#zoom[open] img").wait_for()
     await visitor.page.keyboard.press("Escape")
+
+
+async def test_a_model_whose_attention_cannot_be_read_says_so(tmp_path, serving):
+    server = await serving(tmp_path, see=Sighted())
+    digest = (await server.client.post("/api/pictures", content=png())).json()["digest"]
+    refused = await server.client.post(f"/api/pictures/{digest}/look", json={"question": "What is it?"})
+    assert refused.status_code == 400
+    assert "attention" in refused.json()["error"]
+
+
+class Sighted(Talker):
+    """A model behind a network, say: it sees, and nobody sees how."""
+
+    capabilities = Capabilities(images=True, schema=True)
 
 
 async def test_a_question_is_a_card(server: Served, visit):

@@ -14,6 +14,7 @@ from agentkit.runs.report import render_report
 from agentkit.version import VERSION
 
 from ....memory.conversations import NotKept
+from .attention import LookRequest, Looks, where_it_looks
 from .conversations import Talks
 from .export import as_json, as_markdown
 from .pictures import box_of, encoded
@@ -120,7 +121,7 @@ async def export(mine: Mine, key: str, form: Literal["markdown", "json"] = "mark
 @router.post("/conversations/{key}/turns", operation_id="createTurn", status_code=201)
 async def begin(mine: Mine, key: str, new: NewTurn) -> Turn:
     """Begins a turn. Its events are to be had at once."""
-    return mine.begin(key, new)
+    return await mine.begin(key, new)
 
 
 @router.post("/conversations/{key}/branch", operation_id="branchConversation", status_code=201)
@@ -229,6 +230,12 @@ async def picture(mine: Mine, digest: str, side: Side = 1600, box: str | None = 
     image = mine.person.pictures.get(digest)
     data, headers = await asyncio.to_thread(encoded, image, side, box_of(box))
     return Response(data, headers=headers)
+
+
+@router.post("/pictures/{digest}/look", operation_id="whereItLooks")
+async def look(mine: Mine, digest: str, asked: LookRequest) -> Looks:
+    """Where the local model that sees looks when it is asked about a picture, and what it says looking elsewhere."""
+    return await where_it_looks(mine.cast, mine.person.pictures.get(digest), asked)
 
 
 @router.get("/turns/{key}/pictures/{digest}", operation_id="getTurnPicture", response_class=Response)

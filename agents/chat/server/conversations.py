@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from agentkit.errors import UsageError
@@ -76,13 +77,13 @@ class Talks:
         """Delete a conversation with its recordings, when its turns have been stopped."""
         await self.turns.delete(self._kept.find(key).name)
 
-    def begin(self, key: str, new: NewTurn) -> Turn:
+    async def begin(self, key: str, new: NewTurn) -> Turn:
         """Begin a turn; the first one names a conversation that has no name of its own."""
         info = self._kept.find(key)
-        turn = self.turns.begin(info.name, new)
-        if info.name.startswith(UNNAMED) and len(self._kept.turns(info.name, unfinished=True)) == 1:
-            self._kept.rename(info.name, self._free(title_of(new.text)))
-        return self.turns.view(turn.key)
+        turn = await self.turns.begin(info.name, new)
+        if info.name.startswith(UNNAMED):
+            await asyncio.to_thread(self._name_after, info.name, new.text)
+        return turn
 
     def branch(self, key: str, before: str) -> ConversationInfo:
         """Copy the finished turns before one into a new conversation. Raises ``UsageError`` for another's turn."""
@@ -114,6 +115,10 @@ class Talks:
             turns=item.turns,
             running=len(running),
         )
+
+    def _name_after(self, name: str, text: str) -> None:
+        if len(self._kept.turns(name, unfinished=True)) == 1:
+            self._kept.rename(name, self._free(title_of(text)))
 
     def _free(self, wanted: str) -> str:
         taken = {item.name for item in self._kept.list()}

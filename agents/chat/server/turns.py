@@ -78,7 +78,7 @@ class Turns:
 
     # Doing.
 
-    def begin(self, name: str, new: NewTurn) -> Turn:
+    async def begin(self, name: str, new: NewTurn) -> Turn:
         """Begin a turn in a conversation; a turn of the same key that is there already is returned as it is."""
         text, person = new.text.strip(), self.person
         if not text:
@@ -86,7 +86,9 @@ class Turns:
         images = [person.pictures.get(digest) for digest in new.pictures]
         key = new.key or memory.new_key()
         folder = person.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{key}"
-        key, fresh = person.conversations.begin(name, str(folder), [past.question(text, images)], key=key)
+        asked = [past.question(text, images)]
+        # Waiting for the disk must not hold up the others.
+        key, fresh = await asyncio.to_thread(person.conversations.begin, name, str(folder), asked, key=key)
         if fresh:
             agent = self._make(person)
             arguments = {"images": images, "conversation": name, "url": new.url}
@@ -131,7 +133,7 @@ class Turns:
             self._abandon(key)
         name, _ = self.person.conversations.turn(key)
         task = CORRECTED.format(task=turn.text, text=text.strip())
-        return self.begin(name, NewTurn(text=task, pictures=turn.pictures, key=new_key))
+        return await self.begin(name, NewTurn(text=task, pictures=turn.pictures, key=new_key))
 
     async def delete(self, name: str) -> None:
         """Stop the turns of a conversation, delete it, and remove the recordings that no other has, for good.
@@ -169,11 +171,22 @@ class Turns:
         return Path(self.person.conversations.turn(key)[1].run)
 
     def _resume(self, key: str, answer: str | None) -> Turn:
-        folder = self.folder(key)
-        self.person.conversations.reopen(key)
-        agent = self._make(self.person)
-        earlier = list(events_on_disk(folder))
-        self._run(key, folder, agent, earlier, lambda: agent.aresume(folder, answer))
+        kept = self.person.conversations
+        name, turn = kept.turn(key)
+        folder, agent = Path(turn.run), self._make(self.person)
+        if info_of(folder) is not None:
+            kept.reopen(key)
+            earlier = list(events_on_disk(folder))
+            self._run(key, folder, agent, earlier, lambda: agent.aresume(folder, answer))
+        elif not turn.done:
+            # It was cut off before its run began.
+            images = [self.person.pictures.get(digest) for digest in past.pictures_in(turn.messages)]
+            task = self.view(key).text
+            self._run(
+                key, folder, agent, [], lambda: agent.arun(task, out=folder, images=images, conversation=name)
+            )
+        else:
+            raise memory.NotKept("the recording of this turn is gone")
         return self.view(key)
 
     def _run(
@@ -188,6 +201,8 @@ class Turns:
         agent.listeners.append(live.take)
         self.live[key] = live
         live.task = asyncio.create_task(self._work(live, folder, start), name=f"turn {key}")
+        # Not a ``finally``: a task that is cancelled before its first step runs none.
+        live.task.add_done_callback(lambda _: self._finish(live, folder))
 
     async def _work(self, live: LiveTurn, folder: Path, start: Callable[[], Awaitable[Result]]) -> None:
         WAITING.set(live.wait_behind)
@@ -205,8 +220,11 @@ class Turns:
             _note_end(
                 folder, f"{type(error).__name__}: {error} (a defect of agentkit; the server's log has more)"
             )
-        finally:
+
+    def _finish(self, live: LiveTurn, folder: Path) -> None:
+        try:
             self._keep(live, folder)
+        finally:
             del self.live[live.key]
             live.end()
 

@@ -2,7 +2,8 @@
 
 import { h, icon, count, seconds, money } from "./dom.js";
 import { call, pictureOfTurn } from "./api.js";
-import { thumbnail } from "./regions.js";
+import { cells } from "./gaze.js";
+import { Regions, thumbnail } from "./regions.js";
 
 const DOING = {
   recall: "Recalling the conversation", route: "Choosing what to do", where: "Finding where to begin", answer: "Writing",
@@ -140,12 +141,24 @@ async function whole(event, key, body) {
       const untrusted = message.parts.some((part) => part.trust === "untrusted");
       body.append(field(`${message.role}${untrusted ? " (untrusted)" : ""}`, text));
     }
+    if (full.heat) body.append(await heated(key, full.heat));
     if (full.reply) body.append(field("Reply", full.reply));
     if (full.edits?.length) body.append(field("Attention", full.edits.map((edit) => json(edit)).join("\n")));
     body.append(field("Cost", `${full.usage.input_tokens} tokens in, ${full.usage.output_tokens} out, ${money(full.usage.cost)}`));
   } catch (error) {
     body.append(field("", error.message));
   }
+}
+
+/** Return the picture that a model looked at, with the heat of its attention. */
+async function heated(key, heat) {
+  const [rows, columns] = heat.grid;
+  const grid = Array.from({ length: rows }, (_, y) => heat.cells.slice(y * columns, (y + 1) * columns));
+  const shown = new Regions(pictureOfTurn(key, heat.image), "Where the model looked");
+  await shown.ready;
+  shown.svg.classList.add("heat");
+  shown.svg.append(...cells(grid, heat.view));
+  return shown.element;
 }
 
 const field = (name, text) => h("div", { class: "field" }, name ? h("span", { class: "field-name", text: name }) : null, h("pre", { text, tabindex: "0" }));

@@ -6,6 +6,7 @@ import { markdown, linkMentions } from "./markdown.js";
 import { Regions, Screen, thumbnail } from "./regions.js";
 import { Steps, doing } from "./steps.js";
 import { card } from "./cards.js";
+import { Gaze } from "./gaze.js";
 
 const ENDED = {
   stopped: "Stopped.", interrupted: "The server stopped while this was under way.", budget: "The budget is spent.", failed: "This failed",
@@ -188,6 +189,7 @@ export class TurnView {
       if (turn.status === "waiting") items.push(button("Correct", () => this.correct()));
       if (turn.answer) items.push(button("Copy", async () => { await navigator.clipboard.writeText(turn.answer); announce("Copied"); }, "Copy the answer"));
       items.push(button("Ask again", () => this.host.again(turn)), button("Edit and branch", () => this.host.branch(turn)));
+      if (turn.pictures.length) items.push(button("Attention", () => this.gaze(), "Where does the model look?"));
       if (turn.recorded) items.push(h("a", { class: "text-button", href: `/api/turns/${turn.key}/report`, target: "_blank", rel: "noopener", text: "Report" }));
     }
     this.controls.replaceChildren(...items);
@@ -224,6 +226,17 @@ export class TurnView {
     } }, input, h("button", { class: "button", type: "submit", text: "Correct" }), h("button", { class: "button quiet", type: "button", text: "Cancel", onclick: () => form.remove() }));
     this.controls.after(form);
     input.focus();
+  }
+
+  /** Show where the local model looks in the turn's pictures, or stop it. */
+  gaze() {
+    if (this.gazes) {
+      this.gazes.remove();
+      this.gazes = null;
+      return;
+    }
+    this.gazes = h("div", { class: "gaze-list" }, this.turn.pictures.map((digest) => new Gaze(digest, this.turn.text).element));
+    this.controls.after(this.gazes);
   }
 
   remove() {
