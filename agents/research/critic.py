@@ -182,12 +182,14 @@ def fit(
     right: Sequence[bool],
     names: Sequence[str],
     *,
-    ridge: float = 1.0,
+    ridge: float = 20.0,
     steps: int = 50,
 ) -> tuple[list[float], float, list[float], list[float]]:
     """Fit a logistic regression by Newton's method; return weights, bias, means and spreads.
 
-    ``ridge``: the weight of the squared norm (not of the bias), in units of one row.
+    ``ridge``: the weight of the squared norm (not of the bias), in units of one row. Strong on purpose: features that
+    say nearly the same (the weakest of a chain, the last of it) then share their weight, and texts of another kind
+    than those practised on are judged alike.
     """
     data = np.array([[row[name] for name in names] for row in rows], float)
     target = np.array(right, float)

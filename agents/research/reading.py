@@ -15,8 +15,8 @@ from typing import Protocol
 from agentkit.content import Message, Text
 from agentkit.models import Model, Sampling
 
-from .spans import PRONOUNS, Sentence, best_sentences, fits, spans
-from .words import plain, sentences, words
+from .spans import Sentence, best_sentences, fits, refers, spans
+from .words import plain, sentences
 
 SYSTEM = "Answer the question from the text. Say only the answer, as short as possible."
 NO_TEXT = "(no text)"
@@ -162,8 +162,7 @@ def reading_prompt(question: str, text: str) -> list[Message]:
 
 def _with_title(sentence: Sentence, passages: Sequence[Given]) -> str:
     """Return a sentence after what its passage is about, where it says only "it"."""
-    said = words(sentence.text)
-    if not said or said[0] not in PRONOUNS:
+    if not refers(sentence.text):
         return sentence.text
     return f"{passages[sentence.passage].title.partition('(')[0].strip()}: {sentence.text}"
 

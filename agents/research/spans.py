@@ -12,6 +12,7 @@ from .words import STOP, content, sentences, stem, words
 MOST_SPANS = 24
 # Sentences below this share of the best one's coverage are about something else.
 FAR = 0.7
+THINGS = frozenset(["it", "its"])
 PRONOUNS = frozenset(["it", "its", "he", "his", "she", "her", "they", "their", "this", "these"])
 # Words of the longest span: a name, a title, a short list.
 LONGEST = 9
@@ -73,8 +74,8 @@ def best_sentences(question: str, passages: Sequence[tuple[str, str]], most: int
         titled = set(content(title))
         for place, sentence in enumerate(sentences(text)):
             held = set(content(sentence))
-            # "It borders ..." is about what the title names.
-            share = 1.0 if words(sentence)[:1] and words(sentence)[0] in PRONOUNS else 0.5
+            # "It borders ...", "flows through it": about what the title names.
+            share = 1.0 if refers(sentence) else 0.5
             full = sum(weight for word, weight in wanted.items() if word in held)
             part = sum(weight for word, weight in wanted.items() if word in titled and word not in held)
             covers = (full + share * part) / whole
@@ -89,9 +90,21 @@ def best_sentences(question: str, passages: Sequence[tuple[str, str]], most: int
 
 
 def weights(question: str) -> dict[str, float]:
-    """Return the stems of a question's content words; names, codes and numbers weigh double: they tell things apart."""
+    """Return the stems of a question's content words with their weights.
+
+    Names, codes and numbers weigh double: they tell things apart. The noun of "which river" weighs half: the answer
+    is one, and a text seldom says so.
+    """
+    kind = re.match(r"(?:\w+\s+)?(?:which|what)\s+(\w+)", question, re.IGNORECASE)
+    kinds = {stem(kind[1].lower())} if kind is not None else set()
     named = {stem(word.lower()) for word in re.findall(r"(?<!^)\b(?:[A-Z]|\d)[\w'’-]*", question)}
-    return {word: 2.0 if word in named else 1.0 for word in content(question)}
+    return {word: 2.0 if word in named else 0.5 if word in kinds else 1.0 for word in content(question)}
+
+
+def refers(sentence: str) -> bool:
+    """Say whether a sentence speaks of its subject by a pronoun."""
+    said = words(sentence)
+    return bool(said) and (said[0] in PRONOUNS or not THINGS.isdisjoint(said))
 
 
 def spans(question: str, texts: Sequence[str], most: int = MOST_SPANS) -> list[str]:
@@ -124,6 +137,8 @@ def fits(question: str, answer: str) -> float:
         # One is asked for, so a list is hardly it.
         listed = "," in answer and not asked.startswith("who")
         return 0.0 if digits or not name else 0.3 if listed else 1.0
+    if re.match(r"(in |on |through |at )?which\b", asked) and name:
+        return 0.3 if "," in answer else 1.0
     return 0.5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from .questions import Item, questions
 TRAIN, TUNE, TEST = 100_000, 10_000, 1
 # A draft is right from this F1 on.
 RIGHT = 0.8
+# The share of wrong last drafts that is to be refused.
+REFUSED = 0.9
 ROUNDS = 150
 
 
@@ -178,20 +181,18 @@ def _with_thresholds(
 ) -> TrainedCritic:
     """Return the critic with its thresholds.
 
-    ``accept``: the share of right last drafts, which is what going on may hope for. ``refuse``: the threshold that
-    tells right last drafts from wrong ones best (Youden's J), in the middle between its neighbours.
+    ``accept``: the share of right last drafts, which is what going on may hope for. ``refuse``: the lowest threshold
+    that refuses ``REFUSED`` of the wrong last drafts, in the middle between its neighbours.
     """
     last = {row["seed"]: (row["right"], critic.probability(row["features"])) for row in rows}
     finals = sorted((score, is_right) for is_right, score in last.values())
     right = sum(is_right for _, is_right in finals)
     if right in (0, len(finals)):
         raise UsageError("the last drafts of the tuning questions are of one kind only", mend="more --items")
-    # Refusing the first n: wrong ones refused less right ones refused.
-    gains = [0.0]
-    for _, is_right in finals:
-        gains.append(gains[-1] + (-1 / right if is_right else 1 / (len(finals) - right)))
-    cut = max(range(1, len(finals)), key=gains.__getitem__)
-    refuse = (finals[cut - 1][0] + finals[cut][0]) / 2
+    wrong = [place for place, (_, is_right) in enumerate(finals) if not is_right]
+    cut = wrong[math.ceil(REFUSED * len(wrong)) - 1]
+    above = finals[cut + 1][0] if cut + 1 < len(finals) else 1.0
+    refuse = (finals[cut][0] + above) / 2
     about = {
         "practice": f"{practised} drafts of questions from seed {TRAIN}",
         "model": settings.decide or settings.model or "smollm2",

@@ -105,7 +105,8 @@ async def run(
 ) -> list[dict[str, Any]]:
     """Return a row an arm and question; rows that ``folder`` has already are not made again."""
     kept = Kept(folder, "rows.jsonl")
-    wanted = [(arm, item) for arm in arms for item in asked]
+    # Arms take turns: a run that is stopped has the same questions in all of them.
+    wanted = [(arm, item) for item in asked for arm in arms]
     done = {(row["arm"], row["seed"]) for row in kept.rows}
     left = [(arm, item) for arm, item in wanted if (arm.name, item.seed) not in done]
     if left:
