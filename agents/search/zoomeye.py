@@ -153,15 +153,15 @@ class ZoomEye:
     async def _concluded(self, tree: FocusTree) -> bool:
         """End the search where the expert sees the thing in the final node (the deepest candidate).
 
-        Not published: a candidate in which the expert sees nothing is put back, while there is hope; and where no
-        node answers, the expert is asked about those that hint at the thing most.
+        Not published: a candidate in which the expert sees nothing for sure is put back, while there is hope; and
+        where no node answers, the expert is asked about those that hint at the thing most.
         """
         node = _final(tree)
         if node is None:
             for hint in self._hints(tree):
                 if await self._finds(hint) > self.config.sure:
                     break
-        elif await self._finds(node) == 0 and tree.memo["upper"] >= self.config.lower:
+        elif await self._finds(node) <= self.config.sure and tree.memo["upper"] >= self.config.lower:
             node.scores["refuted"] = node.scores.pop("candidate")
             return False
         self.finish(tree)

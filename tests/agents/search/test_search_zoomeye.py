@@ -155,3 +155,22 @@ async def test_a_model_without_words_for_it_answers_as_far_as_it_sees() -> None:
     blind = await eyes.answerable(Box(400, 400, 800, 800), "what colour is the triangle?")
     assert seen > 1
     assert blind < -1
+
+
+class Doubts:
+    """An expert that is sure of one region only, and doubtful everywhere else."""
+
+    def __init__(self, sure: Box) -> None:
+        self.sure = sure
+
+    async def find(self, node: FocusNode) -> list[Find]:
+        return [Find(node.box, 0.9 if node.box == self.sure else 0.2)]
+
+
+async def test_a_candidate_that_the_expert_doubts_is_put_back() -> None:
+    strategy, tree = start(Table({400: 0.7}))
+    strategy.expert = Doubts(Box(400, 400, 800, 800))
+    while not tree.done:
+        await strategy.step(tree)
+    assert tree.finds == [Find(Box(400, 400, 800, 800), 0.9)]
+    assert sum("refuted" in node.scores for node in tree) == 3
