@@ -191,11 +191,12 @@ async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_pa
     left, top, right, bottom = data["evidence"][0]["box"]
     assert drawn == pytest.approx([left, top, right - left, bottom - top])
     await turn.get_by_role("button", name="Where does the model look?").click()
-    await turn.locator(".gaze .cell").first.wait_for(state="attached")
+    await turn.locator(".gaze .cell").first.wait_for(state="attached", timeout=60_000)
     for name, value in zip(("left", "top", "right", "bottom"), (left, top, right, bottom), strict=True):
         await turn.get_by_label(f"Box: {name}").fill(str(round(value)))
     await turn.get_by_role("button", name="Look there").click()
-    await turn.locator(".gaze figure").nth(1).wait_for()
+    # The edit is fitted to the prompt, which takes a local model many passes.
+    await turn.locator(".gaze figure").nth(1).wait_for(timeout=120_000)
     assert "of the heat in the box" in await turn.locator(".gaze figure").nth(1).inner_text()
     # A reload shows the same proof without the search.
     await visitor.page.reload()
