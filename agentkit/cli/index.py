@@ -15,6 +15,8 @@ from .flags import Flags, with_flags
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..config import Settings
+
 LOCAL = "agentkit.tools.retrieval.index"
 
 Folder = Annotated[
@@ -45,6 +47,10 @@ def add(
     places: Places,
     folder: Folder = None,
     ocr: Annotated[bool, typer.Option("--ocr/--no-ocr", help="Read the text in pictures.")] = True,
+    caption: Annotated[
+        bool,
+        typer.Option("--caption", help="Let the model of --see describe pictures that nobody has described."),
+    ] = False,
     allow: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,9 +76,10 @@ def add(
     from .running import wait_for
     from .terminal import counted, print_json, show
 
-    flags.settings()
+    settings = flags.settings()
     policy: Any = load_object("agentkit.tools.retrieval.fetch:FetchPolicy")(allow=frozenset(allow or ()))
-    way = load_object(f"{LOCAL}.passages:Way")(ocr=ocr)
+    captioner = _captioner(settings) if caption else None
+    way = load_object(f"{LOCAL}.passages:Way")(ocr=ocr, captioner=captioner)
     with (
         _opened(folder, create=True, embedder=embedder, looks=looks, chroma=chroma) as opened,
         _progress() as listen,
@@ -218,6 +225,19 @@ def search(
         where = f" page {passage.page}" if passage.page else ""
         show(f"{number}. {passage.title}: {passage.document}{where} ({passage.score:.3f})")
         show("   " + " ".join(passage.text.split())[:300])
+
+
+def _captioner(settings: Settings) -> Any:
+    """Return who describes pictures. Raises ``UsageError`` when no model was chosen that can."""
+    from ..errors import UsageError
+    from ..models.registry import load_model
+    from .kinds import load_object
+
+    reference = settings.see or settings.model
+    if reference is None:
+        raise UsageError("the embedded models describe no pictures", mend="name a model that does with --see")
+    make: Any = load_object("agentkit.tools.retrieval.captions:ModelCaptioner")
+    return make(load_model(reference, settings))
 
 
 @contextmanager

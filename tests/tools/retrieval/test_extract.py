@@ -69,6 +69,7 @@ def test_kinds_are_told_by_bytes_before_names() -> None:
     assert kind_of("x", Image.of_pixels(shapes("circle", "red")).data) == "picture"
     assert kind_of("http://h/p", b"  <!DOCTYPE html><p>x") == "html"
     assert kind_of("http://h/p", b"plain", "text/html") == "html"
+    assert kind_of("cars.txt", b"BMW makes cars.") == "text"
     with pytest.raises(ToolError, match="no text, page, PDF or picture"):
         kind_of("a.bin", b"\x7fELF\0\0\0")
 

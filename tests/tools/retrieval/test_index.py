@@ -20,7 +20,7 @@ from agentkit.tools.retrieval.index.adding import writing
 from agentkit.tools.retrieval.index.checking import check
 from agentkit.tools.retrieval.index.passages import Way
 from agentkit.tools.retrieval.index.rebuilding import rebuild
-from agentkit.tools.retrieval.index.store import word_query
+from agentkit.tools.retrieval.index.words import words_of
 from agentkit.tools.retrieval.pictures import load_picture
 
 from .conftest import FACTS, grey, pdf, shapes, written
@@ -52,7 +52,7 @@ async def test_texts_are_found_by_meaning_and_by_rare_words(index: LocalIndex, f
 async def test_no_query_is_an_operator(index: LocalIndex, folder: Path, text: str) -> None:
     await index.add([folder])
     index.store.by_words(text, 5)
-    assert word_query("the Mur") == '"mur"'
+    assert words_of("the Mur, and the mur") == ["mur"]
 
 
 async def test_what_is_unchanged_is_not_embedded_again(index: LocalIndex, folder: Path, embedder) -> None:
@@ -170,6 +170,37 @@ async def test_pictures_by_their_words_their_likeness_and_the_text_in_them(
     (folder / "box.png").write_bytes((folder / "ball.png").read_bytes())
     with pytest.raises(ToolError, match="another picture now"):
         await load_picture(same)
+
+
+async def test_a_model_describes_pictures_that_nobody_has_described(
+    index: LocalIndex, tmp_path: Path
+) -> None:
+    class Describer:
+        name = "describer"
+        seen: list[tuple[int, int]]
+
+        def __init__(self) -> None:
+            self.seen = []
+
+        async def caption(self, image: Image) -> str:
+            self.seen.append(image.size)
+            return "A round red thing."
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shapes("circle", "red").save(folder / "IMG_1.png")
+    shapes("square", "blue").save(folder / "IMG_2.png")
+    (folder / "IMG_2.caption.txt").write_text("A blue crate.")
+    describer = Describer()
+    way = Way(ocr=False, captioner=describer)
+    await index.add([folder], way=way)
+    assert describer.seen == [(160, 120)]
+    assert {p.text for p in await index.search(Query("thing", want="image"), 3)} == {
+        "A round red thing.",
+        "A blue crate.",
+    }
+    assert (await index.add([folder], way=way)).unchanged == 2
+    assert len(describer.seen) == 1
 
 
 async def test_pdf_passages_are_shown_on_their_pages(index: LocalIndex, tmp_path: Path) -> None:

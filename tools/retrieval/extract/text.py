@@ -19,7 +19,7 @@ HEAD = 2000
 def text_document(address: str, data: bytes) -> Document:
     """Return a text. Title and date are those of its front matter (``title:``, ``date:``), else its first heading."""
     text = decode(address, data)
-    front = _front_matter(text)
+    front, text = _front_matter(text)
     heading = _HEADING.search(text[:HEAD])
     title = front.get("title") or (heading.group(1) if heading else "") or name_in_words(address)
     date = front.get("date") or front.get("updated")
@@ -56,7 +56,11 @@ def name_in_words(address: str) -> str:
     return " ".join(re.split(r"[-_\s]+", PurePosixPath(address.rstrip("/")).stem)).strip()
 
 
-def _front_matter(text: str) -> dict[str, str]:
+def _front_matter(text: str) -> tuple[dict[str, str], str]:
+    """Return the front matter, and the text with blanks in its place, so that places stay what they were."""
     match = _FRONT.match(text[: 2 * HEAD])
-    pairs = (line.partition(":") for line in match.group(1).splitlines()) if match else ()
-    return {key.strip().lower(): value.strip().strip("\"'") for key, _, value in pairs if value.strip()}
+    if match is None:
+        return {}, text
+    pairs = (line.partition(":") for line in match.group(1).splitlines())
+    facts = {key.strip().lower(): value.strip().strip("\"'") for key, _, value in pairs if value.strip()}
+    return facts, " " * (match.end() - 1) + "\n" + text[match.end() :]

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from agentkit.errors import ImageError, ToolError, UsageError
+from agentkit.errors import ToolError, UsageError
 
-from ..document import Document, Figure
+from ..document import Document
 from ..fetch import Fetcher, FetchPolicy
 from ..workers import Workers
 from .local import LocalIndex, text_space
-from .passages import Rows, Way, embedded_text, rows_of
-from .sources import Raw, address_of, files_under, is_url, read_file
+from .passages import Way, embedded_text
+from .preparing import Prepared, known_already, prepared, rows_made
+from .sources import address_of, files_under, is_url
 
 # Passages that are embedded and written together: enough for full batches, few enough to lose little to a kill.
 BATCH = 256
@@ -58,20 +59,6 @@ class Added:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A document on its way into the index. ``rows`` is None for one that needs no writing, or failed."""
-
-    address: str
-    size: int = 0
-    title: str = ""
-    date: str | None = None
-    rows: Rows | None = None
-    unchanged: bool = False
-    digest: str = ""
-    problem: str | None = None
-
-
 Listener = Callable[[Step], None]
 
 
@@ -96,7 +83,7 @@ async def add(
 
         async def prepare(address: str) -> Prepared:
             try:
-                return await _prepared(index, address, way, apart, fetcher)
+                return await prepared(index, address, way, apart, fetcher)
             except ToolError as error:
                 return Prepared(address, problem=str(error))
 
@@ -118,9 +105,9 @@ async def add_documents(
     async def prepare(document: Document) -> Prepared:
         data = document.model_dump_json().encode()
         digest = hashlib.sha256(data).hexdigest()
-        if (known := _known(index, document.address, digest, len(data), chosen)) is not None:
+        if (known := known_already(index, document.address, digest, len(data), chosen)) is not None:
             return known
-        return await _taken(index, document, digest, len(data), chosen)
+        return await rows_made(index, document, digest, len(data), chosen)
 
     ready = _ahead(documents, prepare, 2)
     return await _write_all(index, ready, len(documents), chosen, listen, [])
@@ -141,7 +128,7 @@ async def remove(index: LocalIndex, places: Iterable[str | Path]) -> int:
             for address in chosen:
                 index.store.unlink(address)
             count += len(chosen)
-        await asyncio.to_thread(sweep, index)
+        await _to_the_end(sweep, index)
     return count
 
 
@@ -157,7 +144,7 @@ async def _write_all(
     held: list[Prepared] = []
     with writing(index.folder):
         # What a kill left half done.
-        await asyncio.to_thread(sweep, index)
+        await _to_the_end(sweep, index)
         async for item in ready:
             done += 1
             _count(report, item)
@@ -168,15 +155,25 @@ async def _write_all(
             held.append(item)
             rows = [prepared.rows for prepared in held if prepared.rows is not None]
             if sum(len(r.rows) for r in rows) >= BATCH or sum(len(r.images) for r in rows) >= MOST_IMAGES:
-                await asyncio.to_thread(_write, index, held, way, report)
+                await _to_the_end(_write, index, held, way, report)
                 held = []
-        await asyncio.to_thread(_write, index, held, way, report)
+        await _to_the_end(_write, index, held, way, report)
         for address in gone:
             index.store.unlink(address)
         report.removed = len(gone)
-        await asyncio.to_thread(sweep, index)
+        await _to_the_end(sweep, index)
     report.seconds = time.monotonic() - started
     return report
+
+
+async def _to_the_end(work: Callable[..., None], *given: object) -> None:
+    """Do some writing in a thread; Ctrl-C waits for it, so that the lock and the store outlive it."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *given))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _count(report: Added, item: Prepared) -> None:
@@ -205,87 +202,6 @@ async def _ahead(items, work, count: int) -> AsyncIterator[Prepared]:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-
-
-async def _prepared(index: LocalIndex, address: str, way: Way, apart: Workers, fetcher: Fetcher) -> Prepared:
-    raw = await _read(address, fetcher)
-    if (known := _known(index, address, raw.digest, len(raw.data), way)) is not None:
-        return known
-    document = await apart.extract(address, raw.data, raw.media_type)
-    if raw.caption:
-        document = document.model_copy(
-            update={"figures": tuple(_named(f, raw.caption) for f in document.figures)}
-        )
-    if raw.date and not document.date:
-        document = document.model_copy(update={"date": raw.date})
-    problems: list[str] = []
-    document = await _with_pictures(document, fetcher, problems)
-    taken = await _taken(index, document, raw.digest, len(raw.data), way)
-    if taken.rows is not None:
-        taken.rows.problems[:0] = problems
-    return taken
-
-
-def _named(figure: Figure, caption: str) -> Figure:
-    return figure.model_copy(update={"caption": caption})
-
-
-async def _read(address: str, fetcher: Fetcher) -> Raw:
-    if not is_url(address):
-        return await asyncio.to_thread(read_file, address)
-    found = await fetcher.get(address)
-    return Raw(address, found.data, found.media_type, found.changed)
-
-
-def _known(index: LocalIndex, address: str, digest: str, size: int, way: Way) -> Prepared | None:
-    """Return a document that needs no work: it is there as it is, or another document has the same content."""
-    if index.store.known(address) == (digest, way.name):
-        return Prepared(address, size, unchanged=True, digest=digest)
-    if index.store.content(digest, way.name):
-        index.store.link(address, digest, size)
-        return Prepared(address, size, digest=digest)
-    return None
-
-
-async def _taken(index: LocalIndex, document: Document, digest: str, size: int, way: Way) -> Prepared:
-    try:
-        rows = await asyncio.to_thread(rows_of, document, digest, way, index.folder)
-    except ImageError as error:
-        raise ToolError(f"{document.address}: {error.message}") from error
-    if not rows.rows:
-        raise ToolError(rows.problems[0] if rows.problems else f"{document.address} has nothing to index")
-    return Prepared(document.address, size, document.title, document.date, rows, digest=digest)
-
-
-async def _with_pictures(document: Document, fetcher: Fetcher, problems: list[str]) -> Document:
-    """Return a page with the bytes of its pictures; those that can't be had are left out and noted."""
-    figures = []
-    for figure in document.figures:
-        if figure.data is not None or figure.picture is None:
-            figures.append(figure)
-            continue
-        try:
-            if is_url(figure.picture):
-                found = await fetcher.get(figure.picture)
-                if not found.media_type.startswith("image/"):
-                    raise ToolError(f"{figure.picture} is no picture")
-                data = found.data
-            else:
-                path = _beside(document.address, figure.picture)
-                figure, data = figure.model_copy(update={"picture": str(path)}), read_file(str(path)).data
-            figures.append(figure.model_copy(update={"data": data}))
-        except ToolError as error:
-            problems.append(str(error))
-    return document.model_copy(update={"figures": tuple(figures)})
-
-
-def _beside(address: str, picture: str) -> Path:
-    """Return the file of a picture of a saved page: in the page's own folder and nowhere else."""
-    base = Path(address).parent.resolve()
-    path = (base / picture.partition("?")[0]).resolve()
-    if is_url(address) or not path.is_relative_to(base) or not path.is_file():
-        raise ToolError(f"{address} shows {picture}, which is not beside it")
-    return path
 
 
 def _write(index: LocalIndex, items: Sequence[Prepared], way: Way, report: Added) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentkit.errors import UsageError
+from agentkit.errors import OtherVersion, UsageError
 from agentkit.models.embed import Embedder, embedder_version, load_embedder
 
 from ..fusion import fuse
@@ -49,7 +49,8 @@ class LocalIndex:
     ``create``: make the index if it is not there. One process may write at a time; a reader sees what was there when
     it opened the index.
 
-    Raises ``UsageError`` when there is no index, or it was made with another embedder or another version of it.
+    Raises ``UsageError`` when there is no index, ``OtherVersion`` when it was made with another embedder or another
+    version of it.
     """
 
     capabilities = ALL
@@ -225,7 +226,7 @@ class LocalIndex:
         for key, what in (("embedder", "embedder"), ("looks", "image embedder")):
             was = (self.store.fact(key), self.store.fact(f"{key}_version"))
             if was != (now[key], now[f"{key}_version"]):
-                raise UsageError(
+                raise OtherVersion(
                     f"the index {self.folder} was made with the {what} {was[0]} {was[1]}; "
                     f"this is {now[key]} {now[f'{key}_version']}".rstrip(),
                     mend="agentkit index rebuild, or use the one that made it",

@@ -10,7 +10,8 @@ from pathlib import Path
 from agentkit.content import Box, Image
 from agentkit.errors import ImageError
 
-from ...vision.page import TextLine, read_page
+from ...vision.page import ReadingPlan, TextLine, read_page
+from ..captions import Captioner
 from ..chunks import OVERLAP, SIZE, spans
 from ..document import Document, Figure
 from ..hashing import perceptual_hash
@@ -21,6 +22,8 @@ from .store import Row
 SMALLEST_READ = 48
 # Fewer letters and digits in a block are a page number or a tick of an axis.
 LEAST_READ = 3
+# Of a very large picture this many places with text are read, at a quarter of a second each.
+MOST_TILES = 64
 PICTURES = "pictures"
 
 
@@ -28,16 +31,19 @@ PICTURES = "pictures"
 class Way:
     """How documents become passages; another way makes them anew.
 
-    ``size`` and ``overlap``: of text passages, in characters. ``ocr``: read the text in pictures.
+    ``size`` and ``overlap``: of text passages, in characters. ``ocr``: read the text in pictures. ``captioner``: who
+    describes pictures that nobody has described.
     """
 
     size: int = SIZE
     overlap: int = OVERLAP
     ocr: bool = True
+    captioner: Captioner | None = None
 
     @property
     def name(self) -> str:
-        return f"1;{self.size};{self.overlap};{'ocr' if self.ocr else 'no ocr'}"
+        captions = f";captions by {self.captioner.name}" if self.captioner is not None else ""
+        return f"1;{self.size};{self.overlap};{'ocr' if self.ocr else 'no ocr'}{captions}"
 
 
 @dataclass
@@ -110,7 +116,7 @@ def _add_figure(made: Rows, document: Document, figure: Figure, data: bytes, way
     made.images[row.id] = image
     if not way.ocr or min(image.size) < SMALLEST_READ:
         return
-    for lines in blocks(read_page(image).lines):
+    for lines in blocks(read_page(image, ReadingPlan(tiles=MOST_TILES)).lines):
         written = "\n".join(line.text for line in lines)
         if sum(character.isalnum() for character in written) < LEAST_READ:
             continue

@@ -7,7 +7,6 @@ commits with the passages that it indexes.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentkit.errors import RunError, UsageError
+from agentkit.errors import OtherVersion, UsageError
+
+from .words import any_of, spaced, words_of
 
 FILE = "index.sqlite"
 FORMAT = 1
@@ -48,18 +49,10 @@ _LINK = (
 )
 # Title words count this many times as much as words of the text.
 TITLE_WEIGHT = 2.0
+# Passages whose score is computed in one search, beside those of the rarest word; about 1.5 ms a thousand.
+SCORED = 3000
 # The words of the column that tells texts from pictures.
 TEXTS, PICTURES = "intexts", "inpictures"
-# Chinese, Japanese and Korean have no spaces: every character is a word of its own there.
-_IDEOGRAPH = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
-_WORD = re.compile(r"\w+")
-# Words of half of all texts: they cost most of a search and say nothing. Dropped when others are left.
-_STOP = """
-a about all also an and any are as at be been but by can could did do does for from had has have he her his how i if in
-into is it its me more my no not of on or our she so some than that the their them then there these they this those to
-up was we were what when where which who whom whose why will with would you your
-"""
-STOP_WORDS = frozenset(_STOP.split())
 
 
 @dataclass(frozen=True)
@@ -116,7 +109,7 @@ class Store:
 
     A content that is being added or removed is marked as such before its vectors are touched, so that what a kill
     leaves behind is known (``unfinished``). Raises ``UsageError`` for a folder that holds something else,
-    ``RunError`` for an index of another format.
+    ``OtherVersion`` for an index of another format.
     """
 
     def __init__(self, folder: Path, *, create: bool) -> None:
@@ -149,7 +142,7 @@ class Store:
                         db.execute(statement)
                     db.execute(f"PRAGMA user_version = {FORMAT}")
         elif found != FORMAT:
-            raise RunError(
+            raise OtherVersion(
                 f"{folder} was written in index format {found}; this agentkit reads {FORMAT}",
                 mend="index the documents again into a new folder",
             )
@@ -324,9 +317,10 @@ class Store:
 
         ``pictures``: only of what is said of pictures or stands in them.
         """
-        query = word_query(text)
-        if query is None:
+        words = words_of(text)
+        if not words:
             return []
+        query = self._affordable(words)
         if pictures:
             query = f"kind:{PICTURES} AND ({query})"
         rows = self._all(
@@ -335,6 +329,27 @@ class Store:
             (TITLE_WEIGHT, query, n),
         )
         return [(row[0], -row[1]) for row in rows]
+
+    def _affordable(self, words: Sequence[str]) -> str:
+        """Return a query of any of the words, whose cost does not grow with the index.
+
+        Scoring is what costs, and common words match most and tell least. The rarest words choose what is scored, at
+        most ``SCORED`` passages of those after the first; all words count in the score of those.
+        """
+        counted = sorted((self._count(word), word) for word in words)
+        total, rare = 0, []
+        for count, word in counted:
+            if rare and total + count > SCORED:
+                break
+            total += count
+            rare.append(word)
+        query = f"({any_of(rare)})"
+        return query if len(rare) == len(words) else f"{query} AND ({any_of(words)})"
+
+    def _count(self, word: str) -> int:
+        """Return how many passages have a word, no further than one more than ``SCORED``."""
+        sql = "SELECT COUNT(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        return self._all(sql, (any_of([word]), SCORED + 1))[0][0]
 
     def changes(self) -> int:
         """Return a number that is another one after every change of this file, by any process."""
@@ -391,15 +406,3 @@ def _words_of(db: sqlite3.Connection, content: int, title: str) -> list[tuple[in
         (number, spaced(title), spaced(text), TEXTS if kind == "text" else PICTURES)
         for number, text, kind in rows
     ]
-
-
-def spaced(text: str) -> str:
-    """Return a text with spaces around every ideograph, so that each is a word."""
-    return _IDEOGRAPH.sub(r" \1 ", text)
-
-
-def word_query(text: str) -> str | None:
-    """Return a text as an FTS5 query, any of its words; None when it has none. Nothing in it is an operator."""
-    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(spaced(text))))
-    telling = [word for word in words if word not in STOP_WORDS] or words
-    return " OR ".join(f'"{word}"' for word in telling[:64]) or None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 
 from agentkit.errors import MissingExtra, ToolError, UsageError
@@ -42,7 +43,7 @@ class Vectors:
             raise MissingExtra("chromadb", "retrieval") from error
         settings = Settings(anonymized_telemetry=False, allow_reset=False)
         self.place = place
-        self._failures = (ChromaError, OSError, ValueError, RuntimeError)
+        self._failures = (ChromaError, httpx.HTTPError, OSError, ValueError, RuntimeError)
         try:
             if isinstance(place, Path):
                 client = chromadb.PersistentClient(place / FOLDER, settings)
