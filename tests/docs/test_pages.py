@@ -16,7 +16,7 @@ from blocks import ROOT, Block, Command, blocks, commands, fits, pages
 from typer.testing import CliRunner
 
 from agentkit import errors
-from agentkit.cli.main import COMMANDS, app
+from agentkit.cli.main import COMMANDS, GROUPS, app
 from agentkit.contracts import NAMES, schema
 
 RUNNABLE = [page for page in pages() if any(block.mark == "run" for block in blocks(page))]
@@ -88,11 +88,11 @@ def test_commands_and_flags_that_a_page_names_exist(page):
 
 
 def _check_line(line: str, block: Block) -> None:
-    found = re.search(r"(?:^|\s)agentkit (\w+)(.*)", line)
+    found = re.search(rf"(?:^|\s)agentkit ((?:{'|'.join(GROUPS)}) \w+|\w+)(.*)", line)
     if found is None:
         return
     name, rest = found[1], found[2]
-    assert name in COMMANDS, f"{block.place}: there is no command {name}"
+    assert name.partition(" ")[0] in {*COMMANDS, *GROUPS}, f"{block.place}: there is no command {name}"
     known = _flags_of(name)
     for word in shlex.split(rest, comments=True):
         if word.startswith("--"):
@@ -121,7 +121,10 @@ def _is_make(block: Block) -> bool:
 
 
 def _flags_of(name: str) -> set[str]:
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = typer.main.get_command(app)
+    for word in name.split():
+        assert word in command.commands, f"there is no command {name}"  # type: ignore[attr-defined]
+        command = command.commands[word]  # type: ignore[attr-defined]
     return {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
 
 
@@ -141,7 +144,7 @@ def test_every_error_has_a_page():
 
 def test_the_page_of_the_command_line_names_every_command():
     text = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    for name in COMMANDS:
+    for name in (*COMMANDS, *GROUPS):
         assert re.search(rf"`{name}\b|, `{name}\b", text), name
 
 
