@@ -83,7 +83,8 @@ class Worker:
 
     async def _held(self, action: Action, found: Sequence[Finding], round_: int) -> Finding | None:
         """Read what earlier searches brought, when a sentence of it covers the whole sub-question."""
-        if action.kind != "text" or wants_newest(action.ask):
+        # Another query than the sub-question itself is another try: what is held did not do.
+        if action.kind != "text" or action.query not in ("", action.ask) or wants_newest(action.ask):
             return None
         known = {p.id: p for finding in found for p in finding.passages}
         passages = list(known.values())
