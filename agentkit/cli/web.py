@@ -36,6 +36,10 @@ def web(
         Approve | None,
         typer.Option(help="Before what can't be undone: ask, auto or deny. [AGENTKIT_APPROVE]"),
     ] = None,
+    conversation: Annotated[
+        str | None,
+        typer.Option("--conversation", help="Runs of this name recall what was done for it before."),
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
@@ -47,6 +51,8 @@ def web(
     if approve is not None:
         settings = settings.model_copy(update={"approve": approve.value})
     agent = agent_class("web")(policy=policy.value, settings=settings, answers=answers)  # type: ignore[call-arg]
+    named = {} if conversation is None else {"conversation": conversation}
     finish(
-        run_agent(agent, lambda: agent.arun(task, out=flags.out, url=url, allow=allow or []), flags), flags
+        run_agent(agent, lambda: agent.arun(task, out=flags.out, url=url, allow=allow or [], **named), flags),
+        flags,
     )

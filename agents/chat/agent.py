@@ -199,7 +199,9 @@ class ChatAgent(GraphAgent):
 
     async def browse(self, state: ChatState, context: Context) -> State:
         """Let the web agent do the task."""
-        return await self._with("browse", state, context, {"url": state.get("url")})
+        known = {"url": state.get("url"), "conversation": state.get("conversation")}
+        given = {name: value for name, value in known.items() if value is not None}
+        return await self._with("browse", state, context, given)
 
     async def remember(self, state: ChatState, context: Context) -> State:
         """Store the turn, also one that failed: the user did say it."""

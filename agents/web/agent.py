@@ -20,7 +20,7 @@ from agentkit.runtime.budget import Budget
 from agentkit.runtime.journal import Effect, UnknownAction
 from agentkit.runtime.run import Run
 
-from ...memory import Exemplar, ExemplarMemory, remember_run
+from ...memory import Exemplar, ExemplarMemory, Tip, remember_run
 from ...tools.browser import Action, SessionConfig, irreversible, replayable
 from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
@@ -57,8 +57,9 @@ class WebAgent(GraphAgent):
     work in (else one is started). ``episode``: a page that somebody else sets up and ends (a benchmark).
     The budget is 30 steps when none is set.
 
-    ``run(task, url=..., allow=[...], sandbox=False)``: ``allow`` names further hosts, ``sandbox`` declares that
-    nothing there is real, so that no action counts as irreversible.
+    ``run(task, url=..., allow=[...], sandbox=False, conversation=None)``: ``allow`` names further hosts, ``sandbox``
+    declares that nothing there is real, so that no action counts as irreversible. Runs of one ``conversation`` (a name)
+    recall what was done for its earlier tasks.
     """
 
     kind = "web"
@@ -92,9 +93,11 @@ class WebAgent(GraphAgent):
     # ---- what a run is ----
 
     def keep(self, run: Run, arguments: dict[str, Any]) -> dict[str, Any]:
-        unknown = set(arguments) - {"url", "allow", "sandbox", "family"}
+        unknown = set(arguments) - {"url", "allow", "sandbox", "family", "conversation"}
         if unknown:
-            raise UsageError(f"a web task takes no {', '.join(sorted(unknown))}", mend="url, allow, sandbox")
+            raise UsageError(
+                f"a web task takes no {', '.join(sorted(unknown))}", mend="url, allow, sandbox, conversation"
+            )
         url = arguments.get("url")
         if url is None and self.episode is None:
             raise UsageError(
@@ -105,7 +108,9 @@ class WebAgent(GraphAgent):
         allow = [str(host) for host in arguments.get("allow") or ()]
         sandbox = bool(arguments.get("sandbox")) or self.episode is not None
         family, episode = str(arguments.get("family") or ""), self.episode is not None
-        return {"url": url, "allow": allow, "sandbox": sandbox, "family": family, "episode": episode}
+        kept = {"url": url, "allow": allow, "sandbox": sandbox, "family": family, "episode": episode}
+        name = arguments.get("conversation")
+        return kept if name is None else {**kept, "conversation": str(name)}
 
     def begin(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
         known = {key: arguments[key] for key in ("family", "url", "episode")}
@@ -174,18 +179,19 @@ class WebAgent(GraphAgent):
         for function in (self._observe, self._recall, self._decide, self._ask, self._approve):
             graph.add_node(function.__name__.strip("_"), self.node(function))
         graph.add_node("act", self.node(self._act, step=True))
-        for function in (self._confirm, self._settle, self._check):
+        for function in (self._confirm, self._settle, self._check, self._keep_turn):
             graph.add_node(function.__name__.strip("_"), self.node(function))
         graph.add_edge(START, "observe")
         graph.add_conditional_edges("observe", lambda state: state["route"], ["recall", "decide"])
         graph.add_edge("recall", "decide")
-        graph.add_conditional_edges("decide", _route, ["ask", "approve", "act", END])
+        graph.add_conditional_edges("decide", _route, ["ask", "approve", "act", "keep_turn"])
         graph.add_edge("ask", "decide")
         graph.add_conditional_edges("approve", _route, ["act", "decide"])
         graph.add_conditional_edges("act", _route, ["confirm", "check"])
         graph.add_conditional_edges("confirm", _route, ["settle", "act"])
         graph.add_edge("settle", "observe")
-        graph.add_conditional_edges("check", _route, ["observe", END])
+        graph.add_conditional_edges("check", _route, ["observe", "keep_turn"])
+        graph.add_edge("keep_turn", END)
         return graph
 
     async def _observe(self, state: WebState, context: WebContext) -> dict[str, Any]:
@@ -217,13 +223,12 @@ class WebAgent(GraphAgent):
         task, text = state["task"], page_text(load_snapshot(state["page"]), state["task"])
 
         async def look() -> list[dict[str, Any]]:
-            return await asyncio.to_thread(
-                self._library.look_up, task, text, self.ranking.exemplars, context.run
-            )
+            screen, most = context.run.get_image(state["screen"]), self.ranking.exemplars
+            return await asyncio.to_thread(self._library.look_up, task, text, most, context.run, screen)
 
         found = await context.run.journal.read("recall", {"task": task}, look)
         if found:
-            items = [{key: item[key] for key in ("id", "task", "similarity")} for item in found]
+            items = [{key: item[key] for key in ("kind", "id", "task", "similarity")} for item in found]
             context.run.emit(Recalled(query=task, items=items))
         return {"recalled": found}
 
@@ -365,17 +370,33 @@ class WebAgent(GraphAgent):
         over = await context.run.journal.read("over", {"steps": len(state["history"])}, look)
         return {"route": "end", "answer": "the episode is over"} if over else {"route": "observe"}
 
+    async def _keep_turn(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        """Keep what was done for the next turns of the conversation that this run belongs to."""
+        name = context.run.info.arguments.get("conversation")
+        steps = [{"observation": s["page"], "action": s["words"]} for s in state["history"] if s["changed"]]
+        if name and steps:
+            task = state["task"]
+
+            async def store() -> int:
+                return await asyncio.to_thread(self._library.keep_turn, name, task, steps, context.run)
+
+            effect = Effect("remember", {"conversation": name}, f"keep the turn of {name!r}", replayable=True)
+            await context.run.journal.act(effect, store)
+        return {}
+
     # ---- parts of nodes ----
 
     def _view(self, state: WebState) -> View:
         answers = [Value(**item) for item in state["answers"]]
-        exemplars = [
-            Exemplar.from_json({key: value for key, value in item.items() if key != "similarity"})
+        recalled = [
+            {key: value for key, value in item.items() if key != "similarity"}
             for item in state.get("recalled") or ()
         ]
+        tips = [Tip.from_json(item) for item in recalled if item.get("kind") == Tip.KIND]
+        exemplars = [Exemplar.from_json(item) for item in recalled if item.get("kind") != Tip.KIND]
         snapshot = load_snapshot(state["page"])
         return View(
-            state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars
+            state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars, tips
         )
 
     def _offer(self, state: WebState, context: WebContext) -> Offer:
@@ -408,7 +429,7 @@ class WebAgent(GraphAgent):
 
 
 def _route(state: WebState) -> str:
-    return END if state["route"] == "end" else state["route"]
+    return "keep_turn" if state["route"] == "end" else state["route"]
 
 
 def _asking(gap: Gap) -> dict[str, Any]:

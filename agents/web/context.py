@@ -102,7 +102,8 @@ class WebContext(Context):
         Cookies and local storage come from the run folder. What can't be repeated is noted, and the agent goes on
         from what it then sees. An irreversible action is never repeated here.
         """
-        entries = self.run.journal.actions()
+        # What was done to a page; keeping a turn in the memory is an action, too.
+        entries = [entry for entry in self.run.journal.actions() if "action" in entry.effect.arguments]
         anchors = [index for index, entry in enumerate(entries) if _anchor(entry)]
         if entries and self.storage.is_file():
             await session.context.set_storage_state(self.storage)

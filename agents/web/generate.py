@@ -12,7 +12,7 @@ from agentkit.models import Model, Sampling
 from ...tools.browser import Action, Element, Snapshot
 from .candidates import CHECKED, CONTAINERS, FINISH, INFEASIBLE, Candidate
 from .page import is_text_field, name_of
-from .prompt import View
+from .prompt import View, advice
 from .values import Source, Value
 
 SYSTEM = (
@@ -93,6 +93,7 @@ def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
             "user",
             (
                 *exemplars,
+                *advice(view.tips),
                 Text(f"Task: {view.instruction}", "instruction"),
                 Text(f"Done so far:\n{done}", "observation", "untrusted"),
                 Text(f"Page {view.snapshot.title!r}:\n{page}", "observation", "untrusted"),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from agentkit.config import Settings
+from agentkit.content import Image
 from agentkit.contracts.event import Note
 from agentkit.errors import MissingExtra, OtherVersion, UsageError
+from agentkit.models.embed import load_embedder
 from agentkit.runtime.run import Run
 
-from ...memory import ExemplarMemory, default_folder, shipped
+from ...memory import ExemplarMemory, Match, MemoryBank, Step, Tip, TipMemory, default_folder, shipped
 
 OFF = "off"
+# How many steps of earlier turns and how many tips are recalled.
+EARLIER, TIPS = 3, 2
 
 
 class Library:
@@ -27,6 +33,8 @@ class Library:
         self._given = place
         self._memory = place if isinstance(place, ExemplarMemory) else None
         self._shipped: ExemplarMemory | None = None
+        self._tips: TipMemory | None = None
+        self._steps: MemoryBank | None = None
 
     @property
     def place(self) -> str | None:
@@ -43,25 +51,65 @@ class Library:
         if self._memory is None:
             folder = default_folder(self._settings) if self._given is None else self._given
             assert not isinstance(folder, ExemplarMemory)
-            self._memory = ExemplarMemory(folder)
+            self._memory = ExemplarMemory(folder, embedder=load_embedder(self._settings.embed or "minilm"))
         return self._memory
 
-    def look_up(self, task: str, page: str, most: int, run: Run) -> list[dict[str, Any]]:
-        """Return the recalled exemplars as JSON data, each with its similarity (see ``ExemplarMemory.recall``)."""
+    def look_up(
+        self, task: str, page: str, most: int, run: Run, screen: Image | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what is recalled for a task as JSON data, each with its ``kind`` and similarity.
+
+        Steps of earlier turns of the run's conversation come first, then ``most`` exemplars (see
+        ``ExemplarMemory.recall``), then tips.
+        """
         if self._given == OFF or most == 0:
             return []
         try:
-            found = self._source().recall(task, page, most=most)
+            exemplars = self._source().recall(task, page, screen=screen, most=most)
+            found = [*self._earlier(task, run), *(_data(match) for match in exemplars)]
+            return [*found, *(_data(match) for match in self._advice(task))]
         except MissingExtra as error:
             if self._given is not None:
                 raise
             run.emit(Note(level="warning", text=f"no exemplars are recalled: {error}"))
-            return []
         except OtherVersion as error:
             # The task can be done without; the memory stays as it is, for the version that reads it.
             run.emit(Note(level="warning", text=f"no exemplars are recalled: {error}"))
+        return []
+
+    def keep_turn(self, conversation: str, task: str, steps: Sequence[Mapping[str, str]], run: Run) -> int:
+        """Keep what was done as the next turn of a conversation (Self-MAP's memory bank); returns how many steps.
+
+        None with the memory ``off``: then nothing is kept, as nothing is recalled.
+        """
+        if self._given == OFF:
+            return 0
+        site = urlsplit(run.info.arguments.get("url") or "").netloc
+        shown = [Step.model_validate(step) for step in steps]
+        return len(self._bank().remember(conversation, task, shown, site=site, run=run.info.id))
+
+    def _earlier(self, task: str, run: Run) -> list[dict[str, Any]]:
+        name = run.info.arguments.get("conversation")
+        if not name or not self._there():
             return []
-        return [{"similarity": match.similarity, **match.entry.model_dump(mode="json")} for match in found]
+        matches = self._bank().recall(name, task, k=EARLIER, order="time")
+        return [_data(Match(match.entry.as_exemplar(), match.similarity)) for match in matches]
+
+    def _advice(self, task: str) -> list[Match[Tip]]:
+        if not self._there():
+            return []
+        if self._tips is None:
+            self._tips = TipMemory(self.memory.folder, embedder=self.memory.embedder)
+        return self._tips.recall(task, TIPS)
+
+    def _bank(self) -> MemoryBank:
+        if self._steps is None:
+            self._steps = MemoryBank(self.memory.folder, embedder=self.memory.embedder)
+        return self._steps
+
+    def _there(self) -> bool:
+        """Say whether the memory's folder exists: to look for something does not make one."""
+        return self.memory.folder is None or self.memory.folder.exists()
 
     def _source(self) -> ExemplarMemory:
         memory = self.memory
@@ -71,3 +119,8 @@ class Library:
             self._shipped = ExemplarMemory(embedder=memory.embedder)
             self._shipped.add_all(shipped())
         return self._shipped
+
+
+def _data(match: Match[Any]) -> dict[str, Any]:
+    entry = match.entry
+    return {"kind": entry.KIND, "similarity": match.similarity, **entry.model_dump(mode="json")}

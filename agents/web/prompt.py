@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agentkit.content import Message, Text
 
 from ...memory.exemplar import Exemplar
+from ...memory.tips import Tip
 from ...tools.browser import Snapshot
 from .page import page_text
 from .state import Done
@@ -28,6 +29,7 @@ class View:
     values: Sequence[Value] = ()
     history: Sequence[Done] = ()
     exemplars: Sequence[Exemplar] = field(default=())
+    tips: Sequence[Tip] = field(default=())
 
     @property
     def instruction(self) -> str:
@@ -57,7 +59,12 @@ def ranking_prompt(view: View, *, task: str | None = None) -> list[Message]:
         messages += _turns(exemplar)
     done = [step["words"] for step in view.history]
     parts = _question(view.page, done, view.instruction if task is None else task)
-    return [*messages, Message("user", parts)]
+    return [*messages, Message("user", (*advice(view.tips), *parts))]
+
+
+def advice(tips: Sequence[Tip]) -> list[Text]:
+    """Return tips for a prompt, each under its own mark: what a page may have had a hand in is untrusted."""
+    return [Text(f"Advice: {tip.text}", "exemplar", tip.trust) for tip in tips]
 
 
 def _question(page: str, done: Sequence[str], task: str) -> tuple[Text, ...]:

@@ -17,6 +17,7 @@ from agentkit.evals.browsergym import BrowserGymAgent
 from agentkit.evals.browsergym.action import action_string
 from agentkit.evals.browsergym.observation import Bids, goal_of, picture_of, snapshot_of
 from agentkit.tools.browser import Action
+from tests.results import output_of
 
 RECORDED = Path(__file__).parent / "recorded" / "browsergym_login.json"
 GOAL = 'Log in with the name "Ada" in the country Chile and agree to the terms'
@@ -106,7 +107,7 @@ def test_a_task_is_done_one_action_at_a_time(tmp_path, observations) -> None:
     assert playing.result is not None
     assert (playing.result.status, playing.result.steps) == ("done", 4)
     assert playing.get_action(observations[-1])[0] == "noop()"
-    output = playing.result.output
+    output = output_of(playing.result)
     assert output["steps"][0]["action"] == 'type "Ada" into textbox "Name"'
     playing.close()
 
@@ -143,7 +144,7 @@ def test_an_error_of_the_environment_is_seen_by_the_agent(tmp_path, observations
     failed = {**observations[0], "last_action_error": "TimeoutError: Locator.click: Timeout 500ms exceeded."}
     playing.get_action(failed)
     assert playing.result is not None
-    assert playing.result.output["steps"] == []
+    assert output_of(playing.result)["steps"] == []
     playing.close()
 
 
