@@ -170,5 +170,4 @@ def test_a_shrunk_picture_stays_large_enough_and_looks_the_same(width: int, heig
     part = image.crop(Box(0, 0, max(width // 2, 1), max(height // 2, 1))).shrunk(least)
     wanted = ramp.crop((0, 0, max(width // 2, 1), max(height // 2, 1))).resize((4, 4), Pillow.Resampling.BOX)
     near = part.resize((4, 4), Pillow.Resampling.BOX)
-    difference = ImageChops.difference(wanted, near).getextrema()
-    assert max(high for _, high in difference) <= 24
+    assert np.asarray(ImageChops.difference(wanted, near)).max() <= 24

@@ -43,7 +43,7 @@ def test_the_same_picture_is_known_after_scaling_and_compression() -> None:
             (320, 240), Pillow.Resampling.BICUBIC
         )
         assert apart(original, Image.of_pixels(other)) > SAME
-    assert -(2**63) <= perceptual_hash(original) < 2**63
+        assert -(2**63) <= perceptual_hash(original) < 2**63
 
 
 def test_like_pictures_are_nearer_than_others(looks) -> None:
