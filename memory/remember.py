@@ -107,7 +107,9 @@ def _trajectory(folder: RunFolder, events: Sequence[dict[str, Any]]) -> Exemplar
     steps = output.get("steps") or (_tried_steps(events) if result.status != "done" else [])
     if not steps:
         raise UsageError(f"{folder.path} holds no trajectory: only runs that acted on a page are remembered")
-    seen = next((event["image"] for event in events if event["kind"] == "observed" and "image" in event), None)
+    seen = next(
+        (event["image"] for event in events if event["kind"] == "observed" and "image" in event), None
+    )
     known = {name: output[name] for name in FIELDS if name in output}
     data = {
         "task": folder.info.task,
