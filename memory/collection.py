@@ -47,7 +47,8 @@ def _open(name: str, folder: Path | None, facts: dict[str, Any], function: Any) 
     try:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            client = chromadb.PersistentClient(folder, settings)
+            # Chroma keeps one store a path as it is written: a relative one would be another folder's after a chdir.
+            client = chromadb.PersistentClient(folder.resolve(), settings)
         else:
             client = chromadb.EphemeralClient(settings)
         collection = client.get_or_create_collection(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,3 +227,14 @@ def test_line_separators_in_texts_do_not_tear_a_file(tmp_path) -> None:
     other = TipMemory(embedder=MINILM)
     assert other.load(file) == 1
     assert other.entries() == [odd]
+
+
+def test_a_relative_folder_is_the_one_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, city in (("one", "Hobart"), ("two", "Oslo")):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        facts = UserFacts("memory")
+        facts.set("home city", city)
+        assert [fact.value for fact in facts.history("home city")] == [city]

@@ -358,6 +358,8 @@ async def test_a_reload_and_a_second_tab_see_the_turn_that_runs(server: Served, 
     visitor = await visit(server.url)
     await visitor.say("Hi.")
     await visitor.turn("running")
+    # A page that is left before its words have arrived takes them along.
+    await server.model.asked.wait()
     await visitor.page.reload()
     await visitor.turn("running")
     other = await visit(visitor.page.url, context=visitor.page.context)

@@ -46,7 +46,7 @@ class Vectors:
         self._failures = (ChromaError, httpx.HTTPError, OSError, ValueError, RuntimeError)
         try:
             if isinstance(place, Path):
-                client = chromadb.PersistentClient(place / FOLDER, settings)
+                client = chromadb.PersistentClient((place / FOLDER).resolve(), settings)
             else:
                 url = urlsplit(place)
                 secure = url.scheme == "https"
