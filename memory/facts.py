@@ -130,7 +130,9 @@ class UserFacts(Store[Fact]):
 
     def history(self, attribute: str, *, user: str = SOMEBODY) -> list[Fact]:
         """Return what ever held of an attribute, and what is claimed, oldest first."""
-        return self.entries({"$and": [{"user": user}, {"attribute": normal(attribute)}]})
+        found = self.entries({"$and": [{"user": user}, {"attribute": normal(attribute)}]})
+        # Times are whole seconds: of two facts of one second, the one that has passed came first.
+        return sorted(found, key=lambda fact: (fact.created, fact.standing != "past", fact.until))
 
     def recall(self, text: str, k: int = 5, *, user: str = SOMEBODY, floor: float = 0.2) -> list[Match[Fact]]:
         """Return the current facts that bear on a text, nearest first."""

@@ -238,3 +238,16 @@ def test_a_relative_folder_is_the_one_of_the_working_directory(
         facts = UserFacts("memory")
         facts.set("home city", city)
         assert [fact.value for fact in facts.history("home city")] == [city]
+
+
+def test_facts_of_one_second_keep_their_order(tmp_path: Path) -> None:
+    facts = UserFacts(tmp_path)
+    for city in ("Hobart", "Oslo", "Lima"):
+        facts.learn(
+            Fact(
+                attribute="home", value=city, source="edited", trust="trusted", created="2026-11-23T10:00:00Z"
+            )
+        )
+    standing = [fact.standing for fact in facts.history("home")]
+    assert standing == ["past", "past", "current"]
+    assert facts.history("home")[-1].value == "Lima"
