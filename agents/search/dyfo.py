@@ -75,17 +75,9 @@ class DyFo:
             self.finish(tree)
             return []
         finds = await self.expert.find(node)
-        tree.visit(node)
-        if finds:
-            node.find = finds[0]
-            node.scores["confidence"] = finds[0].confidence
+        # A sure find ends it: the two sides agree, and more focuses would only agree again.
+        tree.take(node, finds, self.config.confidence_high)
         self._reward(tree, node)
-        sure = [find for find in finds if find.confidence > self.config.confidence_high]
-        if sure and tree.aim.every:
-            tree.collect(node, sure)
-        elif sure:
-            # The two sides agree: more focuses would only agree again.
-            tree.end(node, sure if node.parent is None else sure[:1])
         if not tree.done:
             await self._expand(tree, node, [find.box for find in finds])
         return [node]

@@ -50,15 +50,7 @@ class Grid:
             self.finish(tree)
             return []
         finds = await self.expert.find(node)
-        tree.visit(node)
-        if finds:
-            node.find = finds[0]
-            node.scores["confidence"] = finds[0].confidence
-            sure = [find for find in finds if find.confidence > self.config.confidence_high]
-            if sure and tree.aim.every:
-                tree.collect(node, sure)
-            elif sure:
-                tree.end(node, sure[:1])
+        tree.take(node, finds, self.config.confidence_high)
         return [node]
 
     def finish(self, tree: FocusTree) -> None:

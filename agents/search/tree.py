@@ -64,6 +64,12 @@ class FocusNode:
     def visited(self) -> bool:
         return self.order is not None
 
+    def saw(self, finds: Sequence[Find]) -> None:
+        """Keep the best of what was found in the region (best first), if anything was."""
+        if finds:
+            self.find = finds[0]
+            self.scores["confidence"] = finds[0].confidence
+
     def dump(self) -> dict[str, Any]:
         """Return the node as plain JSON data."""
         return {
@@ -177,6 +183,20 @@ class FocusTree:
         """Return the best find so far and where it was made (the first of equals); None before any."""
         found = [(node, node.find) for node in self.nodes if node.find is not None]
         return max(found, key=lambda item: item[1].confidence, default=None)
+
+    def take(self, node: FocusNode, finds: Sequence[Find], sure: float) -> None:
+        """Visit a node with what the expert found there; finds above ``sure`` end the search.
+
+        Several instances are taken from a visit of the whole picture only (V*). Where every one is wanted, sure finds
+        are collected and the search goes on.
+        """
+        self.visit(node)
+        node.saw(finds)
+        certain = [find for find in finds if find.confidence > sure]
+        if certain and self.aim.every:
+            self.collect(node, certain)
+        elif certain:
+            self.end(node, certain if node.parent is None else certain[:1])
 
     def end(self, node: FocusNode, finds: Sequence[Find]) -> None:
         """End the search with what was found at a node."""

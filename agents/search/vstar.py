@@ -108,17 +108,7 @@ class VStar:
             self.finish(tree)
             return []
         finds = await self.expert.find(node)
-        tree.visit(node)
-        sure = [find for find in finds if find.confidence > self.config.confidence_high]
-        if finds:
-            node.find = finds[0]
-            node.scores["confidence"] = finds[0].confidence
-        if sure and tree.aim.every:
-            # Not published: to count, all regions are searched and every sure find is kept.
-            tree.collect(node, sure)
-        elif sure:
-            # Several instances are returned by the first visit only, the one of the whole picture.
-            tree.end(node, sure if node.parent is None else sure[:1])
+        tree.take(node, finds, self.config.confidence_high)
         if not tree.done and not self._leaf(tree, node):
             await self._expand(tree, node)
         if not tree.done and next_node(tree) is None:

@@ -171,11 +171,8 @@ class ZoomEye:
     async def _finds(self, node: FocusNode) -> float:
         """Return how sure the expert is of the thing in a node, 0 where it sees none; leave what it found."""
         finds = await self.expert.find(node)
-        if not finds:
-            return 0.0
-        node.find = finds[0]
-        node.scores["confidence"] = finds[0].confidence
-        return finds[0].confidence
+        node.saw(finds)
+        return finds[0].confidence if finds else 0.0
 
     def _hints(self, tree: FocusTree) -> list[FocusNode]:
         """Return the nodes that hint at the thing and were not refuted, at most three, the likeliest first."""
