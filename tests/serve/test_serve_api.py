@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import random
+import threading
 
 import httpx
 import pytest
@@ -44,6 +45,29 @@ async def test_a_turn_is_streamed_and_kept(server: Served):
     # The terminal's chat has the same conversation.
     (turn,) = Conversations(server.folder / "memory").turns(page["name"])
     assert turn.messages[1]["parts"][0]["text"] == said
+
+
+async def test_conversations_are_listed_while_a_turn_ends(server: Served, monkeypatch: pytest.MonkeyPatch):
+    server.model.hold = gate = asyncio.Event()
+    talks = [await server.conversation(f"Talk {number}") for number in (1, 2)]
+    keys = [(await server.begin(talk, "Go."))["key"] for talk in talks]
+    found, ended, look = threading.Event(), threading.Event(), Conversations.turn
+
+    def slow(self: Conversations, key: str):
+        if threading.current_thread() is not threading.main_thread() and not found.is_set():
+            # The listing has found one running turn; before it looks at the next, both end.
+            found.set()
+            assert ended.wait(30)
+        return look(self, key)
+
+    monkeypatch.setattr(Conversations, "turn", slow)
+    listing = asyncio.create_task(server.get("/api/conversations"))
+    assert await asyncio.to_thread(found.wait, 30)
+    gate.set()
+    for key in keys:
+        await server.until(key, "done")
+    ended.set()
+    assert {item["name"] for item in (await listing)["conversations"]} == {"Talk 1", "Talk 2"}
 
 
 async def test_a_stream_goes_on_after_any_event_without_loss_or_doubles(server: Served):

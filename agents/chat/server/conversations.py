@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 from agentkit.errors import UsageError
@@ -40,9 +41,10 @@ class Talks:
         """Return all conversations, and the turns that hold a text."""
         found = self._kept.list()
         keys = {item.name: item.key for item in found}
+        running = self.turns.running()
         hits = self._kept.search(search)[:MOST_HITS] if search.strip() else []
         return Listing(
-            conversations=[self._info(item) for item in found],
+            conversations=[self._info(item, running) for item in found],
             hits=[
                 Found(conversation=keys[hit.name], name=hit.name, number=hit.number, text=hit.text)
                 for hit in hits
@@ -105,15 +107,15 @@ class Talks:
     def _view(self, turn: memory.Turn, name: str) -> Turn:
         return turn_view(turn, name, running=turn.key in self.turns.live)
 
-    def _info(self, item: memory.Conversation) -> ConversationInfo:
-        running = [key for key in self.turns.live if self._kept.turn(key)[0] == item.name]
+    def _info(self, item: memory.Conversation, running: Counter[str] | None = None) -> ConversationInfo:
+        counts = self.turns.running() if running is None else running
         return ConversationInfo(
             key=item.key,
             name=item.name,
             created=item.created,
             updated=item.updated,
             turns=item.turns,
-            running=len(running),
+            running=counts[item.name],
         )
 
     def _name_after(self, name: str, text: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,15 @@ class Turns:
         """Return a turn. Raises ``UsageError`` when there is none of this key."""
         name, turn = self.person.conversations.turn(key)
         return turn_view(turn, name, running=key in self.live)
+
+    def running(self) -> Counter[str]:
+        """Return how many turns run now, by the name of their conversation. Safe to call in any thread."""
+        names: Counter[str] = Counter()
+        # A copy: turns begin and end on the event loop while a thread that lists conversations counts.
+        for key in tuple(self.live):
+            with contextlib.suppress(memory.NotKept):
+                names[self.person.conversations.turn(key)[0]] += 1
+        return names
 
     def folder(self, key: str) -> Path:
         """Return the run folder of a turn. Raises ``UsageError`` when the turn, or its run, is not there."""
