@@ -192,3 +192,9 @@ def _nearest(candidates: list[Candidate], task: str, limit: int) -> list[Candida
     shared = [len(wanted & set(words_of(candidate.words))) for candidate in candidates]
     best = sorted(range(len(candidates)), key=lambda index: (-shared[index], index))[:limit]
     return [candidates[index] for index in sorted(best)]
+
+
+def decided(decision: dict[str, Any] | None) -> Candidate:
+    """Return the candidate of a state's decision."""
+    assert decision is not None, "nothing was decided"
+    return Candidate.from_json(decision)

@@ -1,0 +1,49 @@
+"""The nodes that ask the user, each of which does nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentkit.runtime.ask import ask_user
+
+from .candidates import decided
+from .context import WebContext
+from .state import WebState
+from .values import Value
+
+HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
+YES, NO = "yes", "no"
+
+
+async def ask(state: WebState, context: WebContext) -> dict[str, Any]:
+    """Ask for what is missing; the answer is a value of its field."""
+    pending = state["pending"]
+    assert pending is not None, "the ask node is only reached with a question"
+    text = ask_user(**pending["question"])
+    answer = Value(text, "user", pending["question"]["missing"], pending["field"])
+    return {"answers": [*state["answers"], answer.to_json()], "pending": None}
+
+
+async def approve(state: WebState, context: WebContext) -> dict[str, Any]:
+    """Have an action approved; a refused one is not offered again."""
+    words = decided(state["decision"]).words
+    answer = ask_user(
+        f"The next step is: {words}. Do it?",
+        choices=[YES, NO],
+        why=f"It may not be possible to undo it: {state.get('approval')}.",
+    )
+    if answer.strip().lower() in (YES, "y", "ok", "do it"):
+        return {"route": "act"}
+    return {"route": "decide", "refused": [*state["refused"], words]}
+
+
+async def confirm(state: WebState, context: WebContext) -> dict[str, Any]:
+    """Ask whether an action happened whose end is not known."""
+    answer = ask_user(
+        f"It is not known whether this happened: {decided(state['decision']).words}. Did it?",
+        missing="whether it happened",
+        choices=[HAPPENED, NOT_HAPPENED],
+        why=f"{state['trouble']}; it is not repeated unless you say that it did not happen.",
+    )
+    said = answer.strip().lower()
+    return {"route": "act" if said in (NOT_HAPPENED, NO, "n") else "settle"}

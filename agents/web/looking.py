@@ -1,0 +1,77 @@
+"""The nodes that take in: the page, what was done before, and at the end what to keep of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from agentkit.contracts.event import Observed, Recalled
+from agentkit.runtime.journal import Effect
+
+from .context import WebContext
+from .library import Library
+from .page import load_snapshot, page_text
+from .state import WebState, first_state
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Looks at the page and into the memory. ``exemplars``: how many are shown to a model."""
+
+    library: Library
+    exemplars: int
+
+    async def observe(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        """Take a snapshot and a picture of the page."""
+        # As a node of somebody else's graph the state holds a task and a URL, and nothing else yet.
+        fresh = {} if "history" in state else first_state(state["task"], url=state.get("url"))
+        context.start_at(state.get("url"))
+        seen = state.get("seen", 0)
+
+        async def look() -> dict[str, Any]:
+            snapshot, picture = await context.look()
+            screen = context.run.put_image(picture)
+            restored, context.current = not context.current, True
+            return {"page": snapshot.to_json(), "screen": screen, "restored": restored}
+
+        found = await context.run.journal.read("observe", {"number": seen}, look)
+        page = found["page"]
+        text = load_snapshot(page).text()
+        context.run.emit(Observed(url=page["url"], title=page["title"], text=text, image=found["screen"]))
+        return {
+            **fresh,
+            "page": page,
+            "screen": found["screen"],
+            "seen": seen + 1,
+            "restored": len(state.get("history", ())) if found["restored"] else state.get("restored", 0),
+            "route": "recall" if state.get("recalled") is None else "decide",
+        }
+
+    async def recall(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        """Look up exemplars and tips, once a run."""
+        task, text = state["task"], page_text(load_snapshot(state["page"]), state["task"])
+
+        async def look() -> list[dict[str, Any]]:
+            screen, most = context.run.get_image(state["screen"]), self.exemplars
+            return await asyncio.to_thread(self.library.look_up, task, text, most, context.run, screen)
+
+        found = await context.run.journal.read("recall", {"task": task}, look)
+        if found:
+            items = [{key: item[key] for key in ("kind", "id", "task", "similarity")} for item in found]
+            context.run.emit(Recalled(query=task, items=items))
+        return {"recalled": found}
+
+    async def keep_turn(self, state: WebState, context: WebContext) -> dict[str, Any]:
+        """Keep what was done for the next turns of the conversation that this run belongs to."""
+        name = context.run.info.arguments.get("conversation")
+        steps = [{"observation": s["page"], "action": s["words"]} for s in state["history"] if s["changed"]]
+        if name and steps:
+            task = state["task"]
+
+            async def store() -> int:
+                return await asyncio.to_thread(self.library.keep_turn, name, task, steps, context.run)
+
+            effect = Effect("remember", {"conversation": name}, f"keep the turn of {name!r}", replayable=True)
+            await context.run.journal.act(effect, store)
+        return {}
