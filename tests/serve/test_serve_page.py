@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from playwright.async_api import expect
 
 from agentkit.agents.chat.server.line import QueuedModel
 from agentkit.errors import ModelError
@@ -122,7 +123,8 @@ async def test_an_answer_appears_while_it_is_written(server: Served, visit):
     await visitor.turn("done")
     assert (await turn.locator(".answer").inner_text()).strip() == "one two three"
     assert await visitor.page.inner_text("#announce") == "Answer: one two three"
-    assert await visitor.page.locator("#list .entry").inner_text() == "Count."
+    # The list is asked for again when the turn has ended.
+    await expect(visitor.page.locator("#list .entry")).to_have_text("Count.")
     await turn.locator(".steps > summary").click()
     await turn.locator(".step.model_called summary").last.click()
     await turn.get_by_text("Cost").last.wait_for()

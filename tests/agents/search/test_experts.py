@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -91,7 +92,8 @@ async def test_a_template_is_found_in_the_region_that_is_looked_at(tmp_path) -> 
 async def test_pictures_of_hardly_any_pixels_hold_nothing(size: tuple[int, int]) -> None:
     pytest.importorskip("rapidocr")
     pytest.importorskip("cv2")
-    image = Image.of_pixels(Pillow.effect_noise(size, 90).convert("RGB"))
+    grey = random.Random(1).randbytes(size[0] * size[1])
+    image = Image.of_pixels(Pillow.frombytes("L", size, grey).convert("RGB"))
     _, icon = page()
     eyes = Eyes(Oracle(), image)
     for expert in (TextExpert(eyes), TemplateExpert(eyes, icon)):
