@@ -17,7 +17,7 @@ run: setup  ## the demo: see, act, ask, remember; offline, without a key
 	@$(BIN)/agentkit demo
 
 test: check  ## everything that must hold, in under 15 minutes
-	@AGENTKIT_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup  ## style, types and the direction of imports
 	@$(BIN)/ruff check .

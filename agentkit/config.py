@@ -18,11 +18,16 @@ from .errors import UsageError
 log = logging.getLogger(__name__)
 
 FILE_NAME = "agentkit.toml"
-PATH_KEYS = ("runs", "memory", "browser", "cache")
+PATH_KEYS = ("runs", "memory", "browser", "cache", "prefixes")
 
 
 def _off(value: Any) -> Any:
     return None if value in ("off", "", False) else value
+
+
+def user_cache() -> Path:
+    """Return agentkit's folder in the user's cache: what is in it can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agentkit"
 
 
 class RequestSettings(BaseModel):
@@ -74,7 +79,8 @@ class Settings(BaseSettings):
 
     ``model`` sets every role that the model is capable of; ``see``, ``decide`` and ``embed`` set one.
     ``max_*`` and ``timeout`` (seconds of a whole run) are the budget; None is no limit; ``max_cost`` is in US
-    dollars. ``cache``: the file of the response cache, None or "off" for none. Paths of ``agentkit.toml`` are
+    dollars. ``cache``: the file of the response cache, None or "off" for none. ``prefixes``: the folder where local
+    models keep what they computed of prompts' beginnings that come again, "off" for none. Paths of ``agentkit.toml`` are
     relative to its folder.
     """
 
@@ -105,6 +111,9 @@ class Settings(BaseSettings):
     timeout: float | None = Field(None, gt=0)
 
     cache: Annotated[Path | None, BeforeValidator(_off)] = None
+    prefixes: Annotated[Path | None, BeforeValidator(_off)] = Field(
+        default_factory=lambda: user_cache() / "prefixes"
+    )
     request: RequestSettings = RequestSettings()  # pyright: ignore[reportCallIssue] - the defaults are the fields'
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     max_pixels: int | None = Field(None, ge=1)

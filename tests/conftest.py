@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,10 @@ settings.load_profile("agentkit")
 # One torch thread: two processes with two threads each on two cores collapse each other.
 os.environ.setdefault("AGENTKIT_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a test keeps of prompts does not go into the user's cache. One folder: what one test computed, others use.
+os.environ.setdefault(
+    "AGENTKIT_PREFIXES", str(Path(tempfile.gettempdir()) / f"agentkit-prefixes-{os.getuid()}")
+)
 
 
 @pytest.fixture(scope="session")

@@ -56,12 +56,15 @@ class Message:
     """One message: a role and its parts.
 
     ``tool_calls`` belongs to an assistant message, ``tool_call_id`` to the tool message that answers it.
+    ``keep`` says that many prompts begin with all messages up to this one: local models keep what they computed of
+    them on disk. It changes no answer, so it is no part of a message as data.
     """
 
     role: Role
     parts: tuple[Part, ...]
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    keep: bool = field(default=False, compare=False)
 
     @classmethod
     def of(

@@ -32,11 +32,14 @@ T = TypeVar("T")
 PREFIX_BYTES = 512 * 2**20
 
 
-def load_local(reference: str, *, dtype: str = "float32", threads: int | None = None) -> LocalModel:
+def load_local(
+    reference: str, *, dtype: str = "float32", threads: int | None = None, prefixes: Path | None = None
+) -> LocalModel:
     """Load the model of a reference: ``mini``, ``smollm2``, ``hf:FOLDER``, ``hf:FILE.gguf`` or ``hf:Org/Name``.
 
     ``dtype``: number type of the weights. ``threads``: of torch, for the whole process; default
-    ``AGENTKIT_THREADS``, else torch's own. Blocks for seconds: call it from a thread in async code.
+    ``AGENTKIT_THREADS``, else torch's own. ``prefixes``: the folder for beginnings of prompts that are to be kept
+    (``Message.keep``), None for none. Blocks for seconds: call it from a thread in async code.
     Raises ``UsageError``, ``MissingExtra`` or ``ModelError`` (see ``agentkit.models.local_loading``).
     """
     source = local_loading.find(reference)
@@ -46,7 +49,12 @@ def load_local(reference: str, *, dtype: str = "float32", threads: int | None = 
     wanted = threads or int(os.environ.get("AGENTKIT_THREADS") or 0)
     if wanted and torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
-    return LocalModel(reference, loaded)
+    model = LocalModel(reference, loaded)
+    if prefixes is not None:
+        from .local_prefixes import PrefixFolder
+
+        model.engine.folder = PrefixFolder(prefixes, f"{loaded.fingerprint} {dtype}")
+    return model
 
 
 class LocalModel(Model):

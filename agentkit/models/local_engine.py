@@ -21,9 +21,9 @@ from ..attention.primitives import Primitive
 from ..attention.reader import Reader
 from ..attention.target import Target
 from ..errors import UsageError
+from .local_prefixes import KeyValues, Prefixes, PrefixFolder
 from .local_prompt import Prompt
 
-KeyValues = list[tuple[torch.Tensor, torch.Tensor]]
 # A shorter shared prefix is not worth a pass in two pieces.
 MIN_PREFIX = 32
 
@@ -57,44 +57,6 @@ class State:
     used: int
 
 
-@dataclass
-class Prefixes:
-    """Keys and values of the last prompts, to start the next prompt where it first differs.
-
-    Bounded by ``limit`` bytes; the least recently used go first. A prefix counts as shared only where token ids
-    *and* marks (edits that touch a token, pictures) are equal, so a hit gives what a full pass would.
-    """
-
-    limit: int
-    _entries: list[tuple[np.ndarray, KeyValues]] = field(default_factory=list)
-
-    def longest(self, key: np.ndarray) -> tuple[int, KeyValues]:
-        """Return the number of leading tokens that are kept, and their keys and values."""
-        best, found = 0, -1
-        for index, (kept, _) in enumerate(self._entries):
-            length = common_prefix(kept, key)
-            if length > best:
-                best, found = length, index
-        if found < 0:
-            return 0, []
-        entry = self._entries.pop(found)
-        self._entries.append(entry)
-        return best, [(k[:, :, :best], v[:, :, :best]) for k, v in entry[1]]
-
-    def keep(self, key: np.ndarray, pairs: KeyValues) -> None:
-        """Keep a prompt's keys and values; entries that are its prefixes are dropped."""
-        size = _bytes(pairs)
-        if size > self.limit:
-            return
-        self._entries = [entry for entry in self._entries if common_prefix(entry[0], key) < len(entry[0])]
-        self._entries.append((key, pairs))
-        while sum(_bytes(entry[1]) for entry in self._entries) > self.limit:
-            self._entries.pop(0)
-
-    def clear(self) -> None:
-        self._entries.clear()
-
-
 class Engine:
     """Runs one model. Not for several threads at once: its owner gives it one worker thread."""
 
@@ -111,6 +73,7 @@ class Engine:
         self.hidden = int(self.text_config.hidden_size)
         self.width = int(getattr(self.text_config, "head_dim", None) or self.hidden // self.heads)
         self.prefixes = Prefixes(prefix_bytes)
+        self.folder: PrefixFolder | None = None
         self._hooked = False
         # Nothing here trains weights; what is differentiated (a latent, a factor) asks for its own gradient.
         module.requires_grad_(False)
@@ -253,9 +216,7 @@ class Engine:
     def _prefill_one(self, job: Job, keep: bool) -> State:
         prompt = job.prompt
         key = self._key(job)
-        known, pairs = self.prefixes.longest(key)
-        known = self._usable(prompt, known)
-        pairs = [(k[:, :, :known], v[:, :, :known]) for k, v in pairs]
+        known, pairs = self._known(prompt, key)
         plan = self.plan(job)
         cache = _cache_of(pairs) if known else DynamicCache()
         inputs = prompt.inputs if prompt.image_tokens[known:].any() else {}
@@ -270,8 +231,21 @@ class Engine:
         )[:, -1]
         if keep:
             self.prefixes.keep(key, _pairs(cache))
+        if self.folder is not None and prompt.kept > max(known, MIN_PREFIX):
+            kept = [(k[:, :, : prompt.kept], v[:, :, : prompt.kept]) for k, v in _pairs(cache)]
+            self.folder.put(key[: prompt.kept], kept)
         following = torch.tensor([int(prompt.positions.max()) + 1])
         return State(cache, logits, None, following, plan, len(prompt))
+
+    def _known(self, prompt: Prompt, key: np.ndarray) -> tuple[int, KeyValues]:
+        """Return how many leading tokens need no pass, and their keys and values: from memory, else from disk."""
+        known, pairs = self.prefixes.longest(key)
+        known = self._usable(prompt, known)
+        if self.folder is not None and prompt.kept > max(known, MIN_PREFIX):
+            found = self.folder.get(key[: prompt.kept])
+            if found is not None:
+                return prompt.kept, found
+        return known, [(k[:, :, :known], v[:, :, :known]) for k, v in pairs]
 
     def _key(self, job: Job) -> np.ndarray:
         """Return (tokens, 2): ids, and marks that tell edits and pictures apart."""
@@ -352,17 +326,6 @@ class Engine:
             **pictures,
         )
         return out.logits.float()
-
-
-def common_prefix(a: np.ndarray, b: np.ndarray) -> int:
-    """Return how many leading rows two arrays share."""
-    length = min(len(a), len(b))
-    differs = np.flatnonzero((a[:length] != b[:length]).reshape(length, -1).any(1))
-    return int(differs[0]) if differs.size else length
-
-
-def _bytes(pairs: KeyValues) -> int:
-    return sum(k.numel() * k.element_size() + v.numel() * v.element_size() for k, v in pairs)
 
 
 def _pairs(cache: DynamicCache) -> KeyValues:

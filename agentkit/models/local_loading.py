@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..config import user_cache
 from ..errors import MissingExtra, ModelError, UsageError
 from .quiet import quietly
 
@@ -129,10 +130,7 @@ def fingerprint(source: Source) -> str:
 def cache_folder() -> Path:
     """Return the folder for converted weights: ``AGENTKIT_CONVERTED``, or agentkit's folder in the user's cache."""
     named = os.environ.get("AGENTKIT_CONVERTED")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "agentkit" / "models"
+    return Path(named) if named else user_cache() / "models"
 
 
 def _digest_file(path: Path, digest: Any) -> None:

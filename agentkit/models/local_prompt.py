@@ -44,6 +44,7 @@ class Prompt:
     ``ids``: token ids (int64). ``spans``: where the parts are. ``positions``: (1 or 3, tokens), rotary positions.
     ``inputs``: the picture tensors that the model takes beside the ids. ``image_tokens``: True at image tokens.
     ``reply``: how many of the last tokens are a given reply. Edits take them as generated ones.
+    ``kept``: how many of the first tokens are to be kept between processes (``Message.keep``); text only.
     """
 
     ids: np.ndarray
@@ -52,6 +53,7 @@ class Prompt:
     inputs: dict[str, Any] = field(default_factory=dict)
     image_tokens: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     reply: int = 0
+    kept: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -109,9 +111,9 @@ class Encoder:
                 shown += 1
             else:
                 spans.append(Span(part.label, part.trust, tokens))
-        return Prompt(
-            ids, Spans(tuple(spans)), self._positions(ids, image_tokens, inputs), inputs, image_tokens
-        )
+        positions = self._positions(ids, image_tokens, inputs)
+        kept = _kept(messages, spans, image_tokens)
+        return Prompt(ids, Spans(tuple(spans)), positions, inputs, image_tokens, kept=kept)
 
     def encode_reply(self, text: str) -> list[int]:
         """Return the tokens of a text as the assistant's whole reply: its own tokens, then the end of the turn.
@@ -289,6 +291,17 @@ def _overlapping(tokens: set[str]) -> re.Pattern[str]:
 def _inside(starts: np.ndarray, ends: np.ndarray, start: int, end: int) -> np.ndarray:
     """Return the tokens that cover at least one character of a range."""
     return np.flatnonzero((starts < end) & (ends > start))
+
+
+def _kept(messages: Sequence[Message], spans: Sequence[Span], image_tokens: np.ndarray) -> int:
+    """Return the number of tokens up to the end of the last message that is to be kept, 0 where pictures are in it."""
+    parts = 0
+    end = 0
+    for message in messages:
+        parts += len(message.parts)
+        if message.keep:
+            end = max((int(span.tokens[-1]) + 1 for span in spans[:parts] if len(span.tokens)), default=0)
+    return 0 if image_tokens[:end].any() else min(end, len(image_tokens) - 1)
 
 
 def _with_calls(message: Message) -> Message:

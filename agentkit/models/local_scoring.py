@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import torch
 
 from .local_course import Course, Merge, shapes
-from .local_engine import Cancelled, Engine, Job, common_prefix
+from .local_engine import Cancelled, Engine, Job
+from .local_prefixes import common_prefix
 
 # Logits of a pass are (batch, nodes, vocabulary): about 200 MB for 1,024 rows of 49,152.
 MAX_ROWS = 1024

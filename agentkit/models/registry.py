@@ -35,8 +35,8 @@ def _load_local(reference: str, settings: Settings) -> Model:
 
     dtype = settings.of(reference).dtype
     if dtype is None:
-        return load_local(reference, threads=settings.threads)
-    model = load_local(reference, dtype=dtype, threads=settings.threads)
+        return load_local(reference, threads=settings.threads, prefixes=settings.prefixes)
+    model = load_local(reference, dtype=dtype, threads=settings.threads, prefixes=settings.prefixes)
     # The same weights in other numbers give other replies: the cache must tell them apart.
     model.fingerprint = f"{model.fingerprint}-{dtype}"
     return model

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from agentkit.attention import Boost, Mute
 from agentkit.content import Message, Text
 from agentkit.models import Sampling
 from agentkit.models.local import LocalModel
 from agentkit.models.local_engine import Job
+from agentkit.models.local_prefixes import PrefixFolder
 
 CITY = [Message.system("You are a helpful assistant."), Message.user("What is the capital of France?")]
 SCHEMA = {
@@ -90,3 +95,42 @@ async def test_kept_prefixes_give_the_same_scores(smollm2: LocalModel) -> None:
         smollm2.engine.prefixes.clear()
         alone = await smollm2.score(prompt, options, edits=[Boost("instruction", 15.0)])
         assert scores.logprobs == pytest.approx(alone.logprobs, rel=1e-5)
+
+
+async def test_a_beginning_that_is_to_be_kept_is_read_by_another_process(
+    smollm2: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Text("button one, button two, link three. " * 20, "exemplar")
+    start = [Message.system("Choose."), replace(Message.user(shown), keep=True)]
+    prompts = [[*start, Message.user(Text(task, "instruction"))] for task in ("Press one.", "Open three.")]
+    options = ["button one", "button two", "link three"]
+    edits = [Boost("instruction", 15.0)]
+    smollm2.engine.prefixes.clear()
+    plain = await smollm2.score_each(prompts, options, edits=edits)
+    file = tmp_path
+    for attempt in range(3):
+        # As in a fresh process: nothing in memory.
+        smollm2.engine.prefixes.clear()
+        monkeypatch.setattr(smollm2.engine, "folder", PrefixFolder(tmp_path / "kept", "smollm2"))
+        found = await smollm2.score_each(prompts, options, edits=edits)
+        for scores, same in zip(found, plain, strict=True):
+            assert scores.logprobs == pytest.approx(same.logprobs, rel=1e-4)
+        (file,) = (tmp_path / "kept").iterdir()
+        if attempt == 1:
+            file.write_bytes(file.read_bytes()[:-100])
+    assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
+    # It is what the file holds that is used.
+    save_file({name: torch.zeros_like(value) for name, value in load_file(file).items()}, file)
+    smollm2.engine.prefixes.clear()
+    (other, _) = await smollm2.score_each(prompts, options, edits=edits)
+    assert other.logprobs != pytest.approx(plain[0].logprobs, rel=1e-2)
+    # Edits of what is kept make it another beginning.
+    smollm2.engine.prefixes.clear()
+    await smollm2.score_each(prompts, options, edits=[Boost("exemplar", 2.0)])
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    small = PrefixFolder(tmp_path / "kept", "smollm2", limit=file.stat().st_size + 1000)
+    smollm2.engine.prefixes.clear()
+    monkeypatch.setattr(smollm2.engine, "folder", small)
+    await smollm2.score_each(prompts, options, edits=[Boost("exemplar", 3.0)])
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    smollm2.engine.prefixes.clear()
