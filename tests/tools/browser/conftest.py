@@ -8,8 +8,7 @@ import pytest
 
 from agentkit.tools.browser import BrowserSession, Element, SessionConfig, Snapshot, observe
 from agentkit.tools.browser.actions import goto
-
-from .server import Site
+from tests.site import Site
 
 
 @pytest.fixture
