@@ -88,6 +88,13 @@ class AllowList:
             return True
         return any(host == site or host.endswith("." + site) for site in self.sites)
 
+    def takes_cookie(self, domain: str) -> bool:
+        """Say whether a browser would send a cookie of this domain (``.example.com`` with subdomains) to a host."""
+        hosts = {*self.sites, *(host for host, _ in self.places)}
+        name = domain.lstrip(".").lower()
+        below = domain.startswith(".") and any(site.endswith("." + name) for site in self.sites)
+        return below or name in hosts or any(name.endswith("." + site) for site in self.sites)
+
     def allows_url(self, url: str) -> bool:
         """Say whether an http, https, ws or wss URL may be reached. Anything else may not."""
         try:

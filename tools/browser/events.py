@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["dialog", "blocked", "download", "crash", "console", "tab", "navigation"]
+Kind = Literal["dialog", "blocked", "download", "crash", "console", "tab", "navigation", "video"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Everything a browser context sends goes through its proxy: documents, frames, scripts, redirects,
 websockets, workers, downloads, favicons. Playwright's own request interception does not see redirects,
-websockets or workers, so the allow-list is held here.
+websockets or workers, so the allow-list is held here. What it lets through may go to a further proxy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-HEAD_LIMIT = 256 * 1024
+from .upstream import HEAD_LIMIT, Streams, Upstream, UpstreamError, is_loopback, refusal, status_of
+
 CONNECT_SECONDS = 20.0
 CHUNK = 64 * 1024
 
@@ -22,19 +23,21 @@ class Gate:
 
     The method is ``CONNECT`` for https and websockets, whose content the gate does not see.
 
-    ``on_blocked(host, port)`` is called for every refusal, ``on_failed(host, port)`` for every host that does
-    not answer.
+    ``on_blocked(host, port)`` is called for every refusal, ``on_failed(host, port, why)`` for every host that does
+    not answer. ``upstream`` is the proxy to go through, except to this machine itself.
     """
 
     def __init__(
         self,
         allows: Callable[[str, int, str], bool],
         on_blocked: Callable[[str, int], None],
-        on_failed: Callable[[str, int], None],
+        on_failed: Callable[[str, int, str], None],
+        upstream: Upstream | None = None,
     ) -> None:
         self._allows = allows
         self._on_blocked = on_blocked
         self._on_failed = on_failed
+        self._upstream = upstream
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -79,23 +82,40 @@ class Gate:
         if not self._allows(host, port, method):
             self._on_blocked(host, port)
             return await _refuse(writer, "403 Forbidden", fields)
+        proxy = None if is_loopback(host) else self._upstream
+        tunnel = method == "CONNECT"
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                above_reader, above = await asyncio.open_connection(host, port, limit=HEAD_LIMIT)
-        except (OSError, TimeoutError):
-            self._on_failed(host, port)
+                above_reader, above = await _dial(proxy, host, port, tunnel=tunnel)
+        except (OSError, TimeoutError) as error:
+            self._on_failed(host, port, str(error) if isinstance(error, UpstreamError) else "")
             return await _refuse(writer, "502 Bad Gateway", fields)
         try:
-            if method == "CONNECT":
+            if tunnel:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 await _both(reader, writer, above_reader, above)
             else:
                 path = (split.path or "/") + (f"?{split.query}" if split.query else "")
-                above.write(f"{method} {path} HTTP/1.1\r\n".encode("latin-1") + _single_use(fields))
-                await _exchange(fields, reader, writer, above_reader, above)
+                forwarded = proxy is not None and proxy.forwards
+                whole = f"http://{split.netloc.rpartition('@')[2]}{path}" if forwarded else path
+                above.write(f"{method} {whole} HTTP/1.1\r\n".encode("latin-1"))
+                if proxy is not None and forwarded:
+                    above.write(proxy.authorization)
+                above.write(_single_use(fields))
+                await _exchange(fields, reader, writer, above_reader, above, proxy if forwarded else None)
+        except UpstreamError as error:
+            self._on_failed(host, port, str(error))
+            await _refuse(writer, "502 Bad Gateway", fields)
         finally:
             above.close()
         return None
+
+
+async def _dial(proxy: Upstream | None, host: str, port: int, *, tunnel: bool) -> Streams:
+    """Return a connection to a host; or to a proxy that is then asked for a whole URL."""
+    if proxy is None:
+        return await asyncio.open_connection(host, port, limit=HEAD_LIMIT)
+    return await (proxy.tunnel(host, port) if tunnel or not proxy.forwards else proxy.dial())
 
 
 def _single_use(fields: bytes) -> bytes:
@@ -114,6 +134,7 @@ async def _exchange(
     writer: asyncio.StreamWriter,
     above_reader: asyncio.StreamReader,
     above: asyncio.StreamWriter,
+    proxy: Upstream | None,
 ) -> None:
     lengths = [f.split(b":", 1)[1] for f in fields.split(b"\r\n") if f.lower().startswith(b"content-length:")]
     left = int(lengths[0]) if lengths else 0
@@ -121,7 +142,7 @@ async def _exchange(
         above.write(chunk)
         await above.drain()
         left -= len(chunk)
-    answering = asyncio.ensure_future(_answer(above_reader, writer))
+    answering = asyncio.ensure_future(_answer(above_reader, writer, proxy))
     # A page that goes away closes its side; the server then must not be kept waiting.
     gone = asyncio.ensure_future(reader.read(1))
     try:
@@ -132,8 +153,13 @@ async def _exchange(
         await _cancel(answering, gone)
 
 
-async def _answer(above_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer(
+    above_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Upstream | None
+) -> None:
     head = await above_reader.readuntil(b"\r\n\r\n")
+    if proxy is not None and status_of(head) == 407:
+        # The browser would take it for the gate's own question.
+        raise UpstreamError(refusal(proxy.name, 407))
     line, _, fields = head.partition(b"\r\n")
     writer.write(line + b"\r\n" + _single_use(fields))
     await _pump(above_reader, writer)

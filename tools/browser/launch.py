@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentkit.errors import MissingExtra, UsageError
 
@@ -28,6 +30,8 @@ MEND = (
     "with root: apt-get install chromium; without: python -m playwright install chromium; "
     f"or set {VARIABLE} to a Chromium"
 )
+DISPLAY = "leave --headed out, set DISPLAY, or run it in xvfb-run"
+T = TypeVar("T")
 
 # Nothing but the pages themselves may use the network; WebRTC and QUIC would go around the proxy
 # that holds the allow-list.
@@ -101,27 +105,41 @@ async def launch(playwright: Playwright, *, headed: bool = False) -> Browser:
 
     It has Chromium's own sandbox where it can: not as root, and not where the system allows none (containers).
     """
+    return await start(playwright.chromium.launch, headed=headed)
+
+
+async def start(launcher: Callable[..., Awaitable[T]], *, headed: bool, **options: Any) -> T:
+    """Return what one of Playwright's ways to start a browser gives, with our flags. Raises ``UsageError``."""
     from playwright.async_api import Error
 
+    if headed:
+        require_display()
     program = require_browser()
-    start = partial(
-        playwright.chromium.launch,
-        executable_path=program,
-        headless=not headed,
-        args=FLAGS,
-        handle_sigint=False,
+    flags = (*FLAGS, *options.pop("flags", ()))
+    begin = partial(
+        launcher, executable_path=program, headless=not headed, args=flags, handle_sigint=False, **options
     )
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     try:
         try:
-            return await start(chromium_sandbox=not root)
+            return await begin(chromium_sandbox=not root)
         except Error as error:
             if root or "sandbox" not in str(error).partition("Call log:")[0]:
                 raise
-            return await start(chromium_sandbox=False)
+            return await begin(chromium_sandbox=False)
     except Error as error:
+        if "X server" in str(error) or "Missing X" in str(error):
+            raise UsageError(
+                f"the display {os.environ.get('DISPLAY')} does not answer", mend=DISPLAY
+            ) from error
         first = str(error).strip().splitlines()[0]
         raise UsageError(f"the browser {program} does not start: {first}", mend=MEND) from error
+
+
+def require_display() -> None:
+    """Raise ``UsageError`` when no window can be shown here."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UsageError("a window needs a display, and there is none here", mend=DISPLAY)
 
 
 def require_playwright() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from agentkit.content import Box, Image
@@ -15,19 +16,34 @@ from .config import SessionConfig
 from .downloads import save
 from .events import BrowserEvent, EventLog
 from .ids import Ids
-from .launch import launch, require_playwright
+from .launch import require_playwright
+from .opening import open_context
+from .profile import keep_session_cookies
 from .script import PageScript
 from .sends import Sends, frame_of, reads
+from .upstream import Upstream
+from .video import name_videos
 from .wall import Wall
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, Dialog, Download, Frame, Page, Request, Response
+    from playwright.async_api import (
+        Browser,
+        BrowserContext,
+        Dialog,
+        Download,
+        Frame,
+        Page,
+        Request,
+        Response,
+        Video,
+    )
 
 
 class BrowserSession:
     """An isolated browser context with one active tab. Use it as an async context manager.
 
-    With ``browser`` given, the context opens in that browser; otherwise the session starts one of its own.
+    With ``browser`` given, the context opens in that browser; otherwise the session opens one as the configuration
+    says.
     What the page does beside the actions is in ``events``; its words are untrusted.
     """
 
@@ -45,10 +61,12 @@ class BrowserSession:
         self.ids = Ids()
         self.next_dialog: str | None = None
         self.navigated = False
-        self._wall = Wall(self.allow, self.events, any_assets=self.config.assets == "any")
+        upstream = Upstream.of(self.config.proxy) if self.config.proxy else None
+        self._wall = Wall(self.allow, self.events, any_assets=self.config.assets == "any", upstream=upstream)
         self._browser = browser
         self._context: BrowserContext | None = None
         self._page: Page | None = None
+        self._videos: list[Video] = []
         self._crashed: set[Page] = set()
         self._inflight: set[Any] = set()
         self._begun: set[Any] = set()
@@ -61,17 +79,11 @@ class BrowserSession:
 
     async def __aenter__(self) -> Self:
         require_playwright()
-        from playwright.async_api import async_playwright
-
         async with AsyncExitStack() as stack:
-            if self._browser is None:
-                playwright = await stack.enter_async_context(async_playwright())
-                self._browser = await launch(playwright, headed=self.config.headed)
-                stack.push_async_callback(self._browser.close)
+            stack.push_async_callback(self._name_videos)
             gate = await stack.enter_async_context(self._wall.gate)
-            self._context = await self._open_context(self._browser, gate.url)
-            stack.push_async_callback(self._context.close)
-            await self._context.new_page()
+            self._context = await open_context(stack, self.config, self._browser, gate.url, self.events)
+            await self._furnish(self._context)
             self._stack = stack.pop_all()
         return self
 
@@ -81,21 +93,16 @@ class BrowserSession:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        try:
-            await self._stack.aclose()
-        except Error as error:
-            # A browser that died is closed; anything else is not ours to hide.
-            if "closed" not in str(error):
-                raise
+        for last in (self.keep_cookies, self._stack.aclose):
+            try:
+                await last()
+            except Error as error:
+                # A browser that died is closed; anything else is not ours to hide.
+                if "closed" not in str(error):
+                    raise
 
-    async def _open_context(self, browser: Browser, proxy: str) -> BrowserContext:
-        width, height = self.config.viewport
-        context = await browser.new_context(
-            viewport={"width": width, "height": height},
-            proxy={"server": proxy},
-            accept_downloads=self.config.downloads is not None,
-            service_workers="block",
-        )
+    async def _furnish(self, context: BrowserContext) -> None:
+        """Put script, wall and listeners into a fresh context, and open its tab."""
         context.set_default_timeout(self.config.action_timeout * 1000)
         await context.add_init_script(script=self.script.source)
         await self._wall.guard(context)
@@ -105,11 +112,29 @@ class BrowserSession:
         context.on("response", self._on_response)
         context.on("requestfinished", self._on_request_over)
         context.on("requestfailed", self._on_request_failed)
-        return context
+        # A profile opens with tabs of its own, which were there before all this.
+        before = list(context.pages)
+        await context.new_page()
+        for page in before:
+            await page.close()
+
+    async def keep_cookies(self) -> None:
+        """Keep what a profile would forget when its browser closes; nothing to do without a profile."""
+        if self.config.profile is not None and self._context is not None:
+            await keep_session_cookies(self._context, self.config.profile.expanduser())
+
+    async def _name_videos(self) -> None:
+        paths = [Path(await video.path()) for video in self._videos]
+        await asyncio.to_thread(name_videos, paths)
 
     def blocked(self, host: str, what: str) -> None:
         """Record that something off the allow-list was asked for."""
         self._wall.blocked(host, what)
+
+    @property
+    def refused(self) -> list[str]:
+        """The hosts off the allow-list that were asked for, each once."""
+        return self._wall.refused
 
     # ---- tabs ----
 
@@ -181,6 +206,8 @@ class BrowserSession:
             self.events.add("tab", f"a new tab was closed: more than {self.config.max_tabs}")
             self._spawn(self.close_tab(page))
             return
+        if page.video is not None and self.config.video is not None:
+            self._videos.append(page.video)
         page.on("crash", self._on_crash)
         page.on("framenavigated", self._on_navigated)
         page.on("close", self._on_close)

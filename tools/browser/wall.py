@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from .allow import AllowList
 from .events import EventLog
 from .gate import Gate
+from .upstream import Upstream
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Route, WebSocketRoute
@@ -25,9 +26,11 @@ class Wall:
     a navigation can be cancelled so that the page stays as it was, and the method is known of https too.
     """
 
-    def __init__(self, allow: AllowList, events: EventLog, *, any_assets: bool) -> None:
+    def __init__(
+        self, allow: AllowList, events: EventLog, *, any_assets: bool, upstream: Upstream | None = None
+    ) -> None:
         self.allow = allow
-        self.gate = Gate(self._may_connect, self._on_refused, self._on_failed)
+        self.gate = Gate(self._may_connect, self._on_refused, self._on_failed, upstream)
         self._events = events
         self._any_assets = any_assets
         self._assets: set[tuple[str, int, str]] = set()
@@ -39,6 +42,11 @@ class Wall:
         if self._any_assets:
             # A tunnel to an asset's host would carry a secure websocket as well.
             await context.route_web_socket(lambda url: not self.allow.allows_url(url), self._on_websocket)
+
+    @property
+    def refused(self) -> list[str]:
+        """The hosts off the list that were asked for, each once."""
+        return sorted(self._named)
 
     def blocked(self, host: str, what: str) -> None:
         """Record a refusal: every navigation, but a host's sub-resources once."""
@@ -88,5 +96,6 @@ class Wall:
         if host not in _BROWSERS_OWN:
             self.blocked(host if port in (80, 443) else f"{host}:{port}", "connection")
 
-    def _on_failed(self, host: str, port: int) -> None:
-        self._events.add("navigation", f"no connection to {host}:{port}", host=host)
+    def _on_failed(self, host: str, port: int, why: str) -> None:
+        because = f": {why}" if why else ""
+        self._events.add("navigation", f"no connection to {host}:{port}{because}", host=host)
