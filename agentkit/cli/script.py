@@ -250,7 +250,8 @@ def call_of(step: RunStep, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if step.kind == "ask":
         return {"strategy": step.strategy or "vstar"}, {"images": step.images, **given}
     if step.kind == "web":
-        return {}, {"url": step.url, **given}
+        options = {"browser": given.pop("browser")} if "browser" in given else {}
+        return options, {"url": step.url, **given}
     if step.kind == "chat":
         return {}, {"images": step.images, "conversation": name, **given}
     return {}, {"images": step.images, "arguments": given}

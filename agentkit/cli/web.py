@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..errors import UsageError
 from .flags import Flags
+
+WINDOW = "The browser"
 
 
 class Approve(StrEnum):
@@ -16,6 +21,13 @@ class Approve(StrEnum):
     ask = "ask"
     auto = "auto"
     deny = "deny"
+
+
+class Assets(StrEnum):
+    """From where an allowed page may load what it is made of."""
+
+    same = "same"
+    any = "any"
 
 
 class Policy(StrEnum):
@@ -40,17 +52,71 @@ def web(
         str | None,
         typer.Option("--conversation", help="Runs of this name recall what was done for it before."),
     ] = None,
+    headed: Annotated[
+        bool, typer.Option("--headed", help="Show the browser's window.", rich_help_panel=WINDOW)
+    ] = False,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            "--profile",
+            help="Folder of a browser profile that stays, made if need be (see agentkit login).",
+            rich_help_panel=WINDOW,
+        ),
+    ] = None,
+    cdp: Annotated[
+        str | None,
+        typer.Option(
+            "--cdp",
+            help="Attach to a running browser, such as http://127.0.0.1:9222, and leave it open.",
+            rich_help_panel=WINDOW,
+        ),
+    ] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy",
+            help="Go through an http, https or socks5 proxy. [AGENTKIT_PROXY, which is the place for credentials]",
+            envvar="AGENTKIT_PROXY",
+            show_envvar=False,
+            rich_help_panel=WINDOW,
+        ),
+    ] = None,
+    video: Annotated[
+        bool, typer.Option("--video", help="Keep a video of each tab in the run.", rich_help_panel=WINDOW)
+    ] = False,
+    assets: Annotated[
+        Assets,
+        typer.Option(
+            help="Pictures, scripts and styles: from allowed hosts only, or (by GET) from any.",
+            rich_help_panel=WINDOW,
+        ),
+    ] = Assets.same,
+    viewport: Annotated[
+        str | None,
+        typer.Option("--viewport", help="Size of the page, such as 1280x720.", rich_help_panel=WINDOW),
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
     """Do a task in a browser; asks when the task leaves out what it needs."""
+    from ..runs.folder import VIDEO
     from .kinds import agent_class
     from .running import finish, run_agent
 
     settings, answers = flags.settings(), flags.answerers()
     if approve is not None:
         settings = settings.model_copy(update={"approve": approve.value})
-    agent = agent_class("web")(policy=policy.value, settings=settings, answers=answers)  # type: ignore[call-arg]
+    opening = {
+        "headed": headed or None,
+        "profile": profile,
+        "cdp": cdp,
+        "proxy": proxy or None,
+        "video": VIDEO if video else None,
+        "assets": assets.value,
+        "viewport": None if viewport is None else size_of(viewport),
+    }
+    browser = {name: value for name, value in opening.items() if value is not None}
+    agent = agent_class("web")(policy=policy.value, browser=browser, settings=settings, answers=answers)  # type: ignore[call-arg]
     named = {} if conversation is None else {"conversation": conversation}
     finish(
         run_agent(agent, lambda: agent.arun(task, out=flags.out, url=url, allow=allow or [], **named), flags),

@@ -26,6 +26,7 @@ CALLS = "calls.jsonl"
 JOURNAL = "journal.jsonl"
 CHECKPOINT = "checkpoint.sqlite"
 REPORT = "report.html"
+VIDEO = "video"
 
 
 class RunFolder:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from ..content.box import box_text
 from ..contracts.event import EVENT, EventBase
 from ..errors import RunError
-from .folder import EVENTS, REPORT, RunFolder
+from .folder import EVENTS, REPORT, VIDEO, RunFolder
 from .report_pictures import Pictures, shape
 from .report_search import main_score
 from .report_view import View, edit_words, ranking
@@ -38,7 +38,8 @@ def write_report(run: Path | str, out: Path | None = None) -> Path:
     folder = RunFolder.open(Path(run), mend=False)
     inner = [(child, write_report(child.path)) for child in inner_runs(folder)]
     path = out or folder.path / REPORT
-    text = render_report(folder, [(child, _link(path, report)) for child, report in inner])
+    videos = [(video.name, _link(path, video)) for video in sorted((folder.path / VIDEO).glob("*.webm"))]
+    text = render_report(folder, [(child, _link(path, report)) for child, report in inner], videos)
     draft = path.with_name(path.name + ".new")
     try:
         draft.write_text(text, "utf-8")
@@ -48,8 +49,15 @@ def write_report(run: Path | str, out: Path | None = None) -> Path:
     return path
 
 
-def render_report(folder: RunFolder, inner: list[tuple[RunFolder, str]] | None = None) -> str:
-    """Return the report of a run as HTML; ``inner`` are the runs inside it with the addresses of their reports."""
+def render_report(
+    folder: RunFolder,
+    inner: list[tuple[RunFolder, str]] | None = None,
+    videos: list[tuple[str, str]] | None = None,
+) -> str:
+    """Return the report of a run as HTML.
+
+    ``inner`` are the runs inside it with the addresses of their reports, ``videos`` names and addresses of videos.
+    """
     view = View(folder.info, events_of(folder))
     pictures = Pictures(folder)
     script = _asset("report.js") + _asset("report_search.js")
@@ -60,6 +68,7 @@ def render_report(folder: RunFolder, inner: list[tuple[RunFolder, str]] | None =
         info=folder.info,
         pictures=pictures,
         inner=inner or [],
+        videos=videos or [],
         style=Markup(_asset("report.css") + _asset("report_search.css")),
         script=Markup(script),
         script_hash=digest,

@@ -137,6 +137,12 @@ class View:
         return None
 
     @property
+    def blocked(self) -> list[str]:
+        """The hosts off the allow-list that pages of a web task asked for."""
+        output = self.result.output if self.result else None
+        return list(output.get("blocked") or ()) if isinstance(output, dict) else []
+
+    @property
     def steps(self) -> int:
         if self.result is not None:
             return self.result.steps

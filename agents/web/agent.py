@@ -45,8 +45,9 @@ class WebAgent(GraphAgent):
     ``generate`` lets the model write the action under a JSON schema (larger models), and a ``Policy`` of your own decides
     without a model. ``memory``: where exemplars
     come from; None is the default folder, with the exemplars of the package while that is empty; ``"off"`` shows
-    none. ``approve``: what happens before an action that can't be undone. ``browser``: an open Playwright browser to
-    work in (else one is started). ``episode``: a page that somebody else sets up and ends (a benchmark).
+    none. ``approve``: what happens before an action that can't be undone. ``browser``: how to open one
+    (``SessionConfig(headed=True)``, a profile, a proxy and so on), or an open Playwright browser to
+    work in; a ``video`` folder is relative to the run. ``episode``: a page that somebody else sets up and ends (a benchmark).
     The budget is 30 steps when none is set.
 
     ``run(task, url=..., allow=[...], sandbox=False, conversation=None)``: ``allow`` names further hosts, ``sandbox``
@@ -64,8 +65,7 @@ class WebAgent(GraphAgent):
         policy: Literal["rank", "generate"] | Policy = "rank",
         ranking: Ranking | Mapping[str, Any] | None = None,
         approve: Approval | None = None,
-        browser: Browser | None = None,
-        headed: bool = False,
+        browser: Browser | SessionConfig | Mapping[str, Any] | None = None,
         episode: Episode | None = None,
         **more: Any,
     ) -> None:
@@ -79,7 +79,10 @@ class WebAgent(GraphAgent):
         self.policy: Literal["rank", "generate"] | Policy = policy
         self.ranking = Ranking(**ranking) if isinstance(ranking, Mapping) else ranking or Ranking()
         self.approval: Approval = approve or self.settings.approve
-        self.browser, self.headed, self.episode = browser, headed, episode
+        given = browser if isinstance(browser, (SessionConfig, Mapping)) else SessionConfig()
+        self.opening = SessionConfig.of(given)
+        self.browser = None if isinstance(browser, (SessionConfig, Mapping)) else browser
+        self.episode = episode
         self._library = Library(memory, self.settings)
 
     # ---- what a run is ----
@@ -113,7 +116,7 @@ class WebAgent(GraphAgent):
             "policy": self.policy if isinstance(self.policy, str) else self.policy.name,
             "approve": self.approval,
             "memory": self._library.place,
-            "headed": self.headed,
+            "browser": self.opening.to_json(),
             "ranking": asdict(self.ranking),
         }
 
@@ -125,13 +128,15 @@ class WebAgent(GraphAgent):
             config = self.episode.config
         else:
             start, allow = given.get("url"), tuple(given.get("allow", ()))
-            config = SessionConfig(
+            config = replace(
+                self.opening,
                 start=start,
                 allow=allow,
                 sandbox=given.get("sandbox", False),
                 downloads=run.folder.path / "downloads",
             )
-        config = replace(config, headed=self.headed)
+        if self.opening.video is not None:
+            config = replace(config, video=run.folder.path / self.opening.video)
         return WebContext(
             run,
             budget,
@@ -161,7 +166,13 @@ class WebAgent(GraphAgent):
         ]
         site = urlsplit(page.get("url", "")).netloc
         task = with_answers(state.get("task", ""), [Value(**item) for item in state.get("answers", ())])
-        output = {"task": task, "site": site, "family": state.get("family") or site, "steps": steps}
+        output = {
+            "task": task,
+            "site": site,
+            "family": state.get("family") or site,
+            "steps": steps,
+            "blocked": state.get("blocked", []),
+        }
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
     # ---- the graph ----

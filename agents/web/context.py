@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from ...tools.browser import (
     replay,
 )
 from ...tools.browser.actions import goto
+from ...tools.browser.profile import write_private
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -105,7 +105,8 @@ class WebContext(Context):
         # What was done to a page; keeping a turn in the memory is an action, too.
         entries = [entry for entry in self.run.journal.actions() if "action" in entry.effect.arguments]
         anchors = [index for index, entry in enumerate(entries) if _anchor(entry)]
-        if entries and self.storage.is_file():
+        # A profile has kept them itself, and what it has now is newer.
+        if entries and self.storage.is_file() and self.config.profile is None:
             await session.context.set_storage_state(self.storage)
         if anchors:
             await goto(session, _anchor(entries[anchors[-1]]))
@@ -117,11 +118,14 @@ class WebContext(Context):
                 break
 
     async def save_storage(self, session: BrowserSession) -> None:
-        """Keep cookies and local storage in the run folder, readable by this user only."""
+        """Keep cookies and local storage in the run folder (a profile keeps its own), readable by this user only."""
         if self.episode is not None:
             return
+        if self.config.profile is not None:
+            await session.keep_cookies()
+            return
         state = await session.context.storage_state()
-        await asyncio.to_thread(_write_private, self.storage, json.dumps(state))
+        await asyncio.to_thread(write_private, self.storage, json.dumps(state))
 
     @property
     def storage(self) -> Path:
@@ -150,21 +154,10 @@ class WebContext(Context):
 
     def _note(self, event: BrowserEvent) -> None:
         if event.kind != "console":
-            level = "warning" if event.kind in ("blocked", "crash", "dialog") else "info"
+            level = "warning" if event.kind in ("blocked", "crash", "dialog", "video") else "info"
             self.run.emit(Note(level=level, text=event.text))
 
 
 def _anchor(entry: Entry) -> str:
     """Return the URL from which a restored page starts after this action, empty when it changed no document."""
     return entry.outcome.get("anchor") or "" if isinstance(entry.outcome, dict) else ""
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_suffix(".new")
-    with open(draft, "w", encoding="utf-8", opener=_private) as file:
-        file.write(text)
-    draft.replace(path)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_TRUNC, 0o600)

@@ -33,7 +33,8 @@ class Looking:
             snapshot, picture = await context.look()
             screen = context.run.put_image(picture)
             restored, context.current = not context.current, True
-            return {"page": snapshot.to_json(), "screen": screen, "restored": restored}
+            refused = (await context.session()).refused
+            return {"page": snapshot.to_json(), "screen": screen, "restored": restored, "blocked": refused}
 
         found = await context.run.journal.read("observe", {"number": seen}, look)
         page = found["page"]
@@ -44,6 +45,7 @@ class Looking:
             "page": page,
             "screen": found["screen"],
             "seen": seen + 1,
+            "blocked": sorted({*state.get("blocked", ()), *found.get("blocked", ())}),
             "restored": len(state.get("history", ())) if found["restored"] else state.get("restored", 0),
             "route": "recall" if state.get("recalled") is None else "decide",
         }

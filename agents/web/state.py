@@ -30,6 +30,7 @@ class WebState(TypedDict):
     ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
+    ``blocked`` are the hosts off the allow-list that pages asked for.
     """
 
     task: str
@@ -39,6 +40,7 @@ class WebState(TypedDict):
     page: dict[str, Any]
     screen: str
     seen: int
+    blocked: list[str]
     recalled: list[dict[str, Any]] | None
     history: list[Done]
     answers: list[dict[str, Any]]
@@ -64,6 +66,7 @@ def first_state(task: str, family: str = "", url: str | None = None, *, episode:
         page={},
         screen="",
         seen=0,
+        blocked=[],
         recalled=None,
         history=[],
         answers=[],

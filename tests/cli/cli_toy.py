@@ -33,9 +33,11 @@ class State(TypedDict, total=False):
 class ToyAgent(GraphAgent):
     kind = "web"
 
-    def __init__(self, *, policy: str = "rank", greeting: str = "hello", **common: Any) -> None:
+    def __init__(
+        self, *, policy: str = "rank", greeting: str = "hello", browser: Any = None, **common: Any
+    ) -> None:
         super().__init__(**common)
-        self.policy, self.greeting = policy, greeting
+        self.policy, self.greeting, self.browser = policy, greeting, browser
 
     def options(self) -> dict[str, Any]:
         return {"policy": self.policy, "greeting": self.greeting}

@@ -1,13 +1,20 @@
-"""How a browser session behaves."""
+"""How a browser session behaves, and how that is written down for a run that goes on later."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
 
 from agentkit.errors import UsageError
 
+from .upstream import HIDDEN, Upstream, without_credentials
+
+PROXY_VARIABLE = "AGENTKIT_PROXY"
 # What a run sets by itself.
 OF_A_RUN = frozenset({"start", "allow", "sandbox", "downloads"})
 
@@ -58,3 +65,55 @@ class SessionConfig:
             raise UsageError(
                 "a browser that runs already is attached to as it is: it takes no profile and is not opened headed"
             )
+        if self.proxy is not None:
+            Upstream.of(self.proxy)
+
+    @classmethod
+    def of(cls, given: Self | Mapping[str, Any]) -> SessionConfig:
+        """Return the settings of a mapping, such as ``to_json`` gives.
+
+        The credentials of a proxy are not in it: they come from ``AGENTKIT_PROXY``. Raises ``UsageError``.
+        """
+        if isinstance(given, SessionConfig):
+            return given
+        data = dict(given)
+        if HIDDEN in (data.get("proxy") or ""):
+            data["proxy"] = _known_proxy(data["proxy"])
+        try:
+            return TypeAdapter(cls).validate_python(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UsageError(f"the browser's setting {where or 'given'}: {first['msg']}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what differs from the defaults and is not set by each run itself, as JSON data without credentials."""
+        kept: dict[str, Any] = {}
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name not in OF_A_RUN and value != setting.default:
+                kept[setting.name] = _plain(value)
+        if self.profile is not None:
+            kept["profile"] = str(self.profile.expanduser().absolute())
+        if self.uploads:
+            kept["uploads"] = [str(path.expanduser().absolute()) for path in self.uploads]
+        if self.proxy is not None:
+            kept["proxy"] = without_credentials(self.proxy)
+        return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _known_proxy(hidden: str) -> str:
+    """Return the proxy with its credentials, from the environment. Raises ``UsageError`` when it is another one."""
+    named = os.environ.get(PROXY_VARIABLE, "")
+    if without_credentials(named) != hidden:
+        raise UsageError(
+            f"the proxy {hidden.replace(HIDDEN, '')} needs its credentials again",
+            mend=f"set {PROXY_VARIABLE}={hidden.replace(HIDDEN, 'user:password@')}",
+        )
+    return named

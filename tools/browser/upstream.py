@@ -15,6 +15,8 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 HEAD_LIMIT = 256 * 1024
+# Stands for credentials where a proxy is written down.
+HIDDEN = "***@"
 # RFC 1928: version, then the commands, addresses and methods that are used here.
 SOCKS, CONNECT, NAME, NO_LOGIN, LOGIN = 5, 1, 3, 0, 2
 REFUSALS = (
@@ -158,7 +160,7 @@ def is_loopback(host: str) -> bool:
 
 
 def without_credentials(url: str) -> str:
-    """Return a proxy's URL as it may be written down: ``***@`` stands for the credentials."""
+    """Return a proxy's URL as it may be written down (see ``HIDDEN``)."""
     scheme, mark, rest = url.rpartition("://")
     who, at, place = rest.rpartition("@")
-    return f"{scheme}{mark}{'***@' if at and who else ''}{place}"
+    return f"{scheme}{mark}{HIDDEN if at and who else ''}{place}"
