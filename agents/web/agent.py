@@ -28,6 +28,7 @@ from .policy import Policy
 from .prompt import with_answers
 from .rank import Ranking
 from .state import WebState, first_state
+from .undo import kept
 from .values import Value
 
 if TYPE_CHECKING:
@@ -161,9 +162,7 @@ class WebAgent(GraphAgent):
                     label=page.get("title") or None,
                 )
             )
-        steps = [
-            {"observation": step["page"], "action": step["words"]} for step in history if step["changed"]
-        ]
+        steps = [{"observation": step["page"], "action": step["words"]} for step in kept(history)]
         site = urlsplit(page.get("url", "")).netloc
         task = with_answers(state.get("task", ""), [Value(**item) for item in state.get("answers", ())])
         output = {

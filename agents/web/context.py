@@ -27,6 +27,8 @@ from ...tools.browser import (
 )
 from ...tools.browser.actions import goto
 from ...tools.browser.profile import write_private
+from .undo import NAME as UNDO
+from .undo import standing
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -84,9 +86,19 @@ class WebContext(Context):
     async def do(self, action: Action) -> Effect:
         """Do an action on the page of the last observation, and keep cookies and storage as they are after it."""
         session = await self.session()
+        if action.name == UNDO:
+            return await self._undo(session, int(str(action.value)))
         found = await (perform if self.current else replay)(session, action)
         await self.save_storage(session)
         return found
+
+    async def _undo(self, session: BrowserSession, number: int) -> Effect:
+        """Open the page as it was before the action of this number: all others since the anchor are repeated."""
+        before = session.url
+        await session.fresh_page()
+        self.current = False
+        await self.restore(session, without=number)
+        return Effect(before, session.url, changed=True, text=f"taken back; now at {session.url}")
 
     async def reopen(self) -> BrowserSession:
         """Leave a dead page: a fresh one, brought back to where the run was."""
@@ -96,14 +108,16 @@ class WebContext(Context):
         await self.restore(session)
         return session
 
-    async def restore(self, session: BrowserSession) -> None:
+    async def restore(self, session: BrowserSession, *, without: int | None = None) -> None:
         """Open the start, or the last place that must not be reached twice, and repeat what was done since.
 
         Cookies and local storage come from the run folder. What can't be repeated is noted, and the agent goes on
-        from what it then sees. An irreversible action is never repeated here.
+        from what it then sees. An irreversible action is never repeated here, nor is one that was taken back
+        (``without`` is the number of one that is being taken back).
         """
         # What was done to a page; keeping a turn in the memory is an action, too.
         entries = [entry for entry in self.run.journal.actions() if "action" in entry.effect.arguments]
+        entries = standing(entries, without)
         anchors = [index for index, entry in enumerate(entries) if _anchor(entry)]
         # A profile has kept them itself, and what it has now is newer.
         if entries and self.storage.is_file() and self.config.profile is None:

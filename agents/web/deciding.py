@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from agentkit.contracts.event import Decided
+from agentkit.contracts.event import Decided, Note
 from agentkit.errors import ToolError
 
 from ...memory import Exemplar, Tip
@@ -13,6 +14,8 @@ from ...tools.browser import irreversible
 from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
 from .generate import generate
+from .giving_up import reason, stuck
+from .loops import PageKey, circle
 from .missing import Gap, gaps
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
 from .order import sends
@@ -21,6 +24,7 @@ from .policy import Policy
 from .prompt import View
 from .rank import Ranking
 from .state import WebState
+from .undo import led_away, undo_of
 from .values import Value, values_in
 
 Approval = Literal["ask", "auto", "deny"]
@@ -38,15 +42,28 @@ class Deciding:
         """Choose the next move: to act, to ask for what is missing, to have approved, or to end."""
         view = view_of(state)
         missing = gaps(state["task"], view.snapshot, view.values)
-        if self.policy == "generate":
-            return await self._written(state, view, context)
         if not isinstance(self.policy, str):
             choice = self.policy.choose(view, state["family"])
             context.run.emit(Decided(choice=choice.words if choice else "nothing", rule=self.policy.name))
+            self._warn_of_circle(choice, state, view, context)
             return self._chosen(choice, missing, state, view, context)
-        options = offered(state, view, missing, policy=self._offer(state, context))
+        if stuck(state["history"]):
+            return _give_up(state, "the last actions had no effect")
+        if self.policy == "generate":
+            return await self._written(state, view, context)
+        return await self._ranked(missing, state, view, context)
+
+    async def _ranked(
+        self, missing: list[Gap], state: WebState, view: View, context: WebContext
+    ) -> dict[str, Any]:
+        found = offered(state, view, missing, policy=self._offer(state, context))
+        for closed in found.circles:
+            context.run.emit(Note(text=f"left out, as it goes round in circles: {closed}"))
+        options = found.candidates
+        if view.undo and (not options or led_away(state["history"], view.snapshot, view.instruction)):
+            options = [*options, view.undo]
         if not options:
-            return {"route": "end", "failure": _nothing_left(state)}
+            return _give_up(state, "nothing is left to try here", denied=found.denied)
         choice, decided = await self.ranking.choose(await context.model("decide"), view, options)
         context.run.emit(decided)
         return self._chosen(choice, missing, state, view, context)
@@ -61,25 +78,47 @@ class Deciding:
         if gap is not None:
             return _asking(gap)
         if choice is None:
-            return {"route": "end", "failure": _nothing_left(state)}
+            return _give_up(state, "nothing is left to try here")
         return self._to_do(choice, state, view, context)
 
     async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
         finish = not state["episode"]
+        model = await context.model("decide")
         try:
-            choice, text = await generate(await context.model("decide"), view, finish=finish)
+            choice, text = await generate(model, view, finish=finish)
+            if circling := self._circling(choice, state, view):
+                # Told so, it may find another way; the same again ends the run.
+                context.run.emit(Note(text=f"asked again, as it goes round in circles: {circling}"))
+                view = replace(view, barred=[choice.words])
+                choice, text = await generate(model, view, finish=finish)
         except ToolError as error:
-            return {"route": "end", "failure": f"the model named what is not there: {error.message}"}
+            return _give_up(state, f"the model named what is not there: {error.message}")
         context.run.emit(Decided(choice=choice.words))
         if choice is INFEASIBLE:
-            return {"route": "end", "failure": f"the model reports that it can't be done: {text}"}
+            return _give_up(state, f"the model reports that it can't be done: {text}")
         if choice.kind == "ask":
             if any(value.cue == text for value in view.values if value.source == "user"):
-                return {"route": "end", "failure": f"the model asks again for {text!r}"}
+                return _give_up(state, f"the model asks again for {text!r}")
             return _asking(Gap(text, "?", why="The model asks for it."))
-        if repeated(choice, state, view) > REPEATS:
-            return {"route": "end", "failure": f"it goes round in circles: {choice.words}"}
+        if circling := self._circling(choice, state, view):
+            return _give_up(state, f"it goes round in circles: {circling}")
         return self._to_do(choice, state, view, context, answer=text)
+
+    def _circling(self, choice: Candidate, state: WebState, view: View) -> str:
+        """Return the circle that an action closes, in words; empty when it closes none."""
+        if choice.action is None:
+            return ""
+        key = PageKey.of(view.snapshot, state["task"])
+        closed = circle(state["history"], choice.words, key)
+        return str(closed) if closed else choice.words if repeated(choice, state, key) > REPEATS else ""
+
+    def _warn_of_circle(
+        self, choice: Candidate | None, state: WebState, view: View, context: WebContext
+    ) -> None:
+        """Say that a policy of the user's own goes round in circles; whether it may is the user's affair."""
+        if choice is not None and (circling := self._circling(choice, state, view)):
+            name = self.policy if isinstance(self.policy, str) else self.policy.name
+            context.run.emit(Note(level="warning", text=f"{name} goes round in circles: {circling}"))
 
     def _to_do(
         self, choice: Candidate, state: WebState, view: View, context: WebContext, answer: str = ""
@@ -100,7 +139,7 @@ class Deciding:
             return {**update, "route": "act"}
         if self.approval == "deny":
             # Only a written action gets here: ranked candidates that are denied are not offered.
-            return {"route": "end", "failure": f"{choice.words} is denied by the approval policy: {why}"}
+            return _give_up(state, f"{choice.words} is denied by the approval policy: {why}")
         return {**update, "route": "approve"}
 
     def _offer(self, state: WebState, context: WebContext) -> Offer:
@@ -118,18 +157,16 @@ def view_of(state: WebState) -> View:
     tips = [Tip.from_json(item) for item in recalled if item.get("kind") == Tip.KIND]
     exemplars = [Exemplar.from_json(item) for item in recalled if item.get("kind") != Tip.KIND]
     snapshot = load_snapshot(state["page"])
-    return View(
-        state["task"], snapshot, [*values_in(state["task"]), *answers], state["history"], exemplars, tips
-    )
+    values = [*values_in(state["task"]), *answers]
+    return View(state["task"], snapshot, values, state["history"], exemplars, tips, undo=undo_of(state))
 
 
 def _asking(gap: Gap) -> dict[str, Any]:
     return {"route": "ask", "pending": {"question": gap.question(), "field": gap.field}}
 
 
-def _nothing_left(state: WebState) -> str:
-    tried = ", ".join(dict.fromkeys(step["words"] for step in state["history"]))
-    return f"nothing is left to try on this page{f' after: {tried}' if tried else ''}"
+def _give_up(state: WebState, why: str, *, denied: Sequence[str] = ()) -> dict[str, Any]:
+    return {"route": "end", "failure": reason(state, why, denied=denied)}
 
 
 def _summary(view: View) -> str:

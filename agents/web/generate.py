@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentkit.content import Message, Text
-from agentkit.errors import ModelError
+from agentkit.errors import ModelError, ToolError
 from agentkit.models import Model, Sampling
 
 from ...tools.browser import Action, Element, Snapshot
@@ -27,6 +27,7 @@ FORMS = {
     "fill": '{"action": "fill", "element": "e1", "value": "the text to type"}',
     "press": '{"action": "press", "element": "e1", "value": "Enter"}',
     "select_option": '{"action": "select_option", "element": "e1", "value": "the option"}',
+    "undo": '{"action": "undo"} (takes the last action back)',
     "ask": '{"action": "ask", "missing": "the value that the task leaves out"}',
     "report_infeasible": '{"action": "report_infeasible", "reason": "why the task can not be done here"}',
     "finish": '{"action": "finish", "answer": "the answer, or what was done"}',
@@ -35,7 +36,7 @@ KEYS = ("Enter", "Escape", "Tab", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRig
 PAGE_BUDGET = 700
 
 
-def action_schema(snapshot: Snapshot, *, finish: bool = True) -> dict[str, Any]:
+def action_schema(snapshot: Snapshot, *, finish: bool = True, undo: bool = False) -> dict[str, Any]:
     """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows."""
     live = [e for e in snapshot.elements if "disabled" not in e.states]
     clickable = [e.id for e in live if not e.options and e.role not in CONTAINERS]
@@ -53,6 +54,8 @@ def action_schema(snapshot: Snapshot, *, finish: bool = True) -> dict[str, Any]:
         if element.options:
             value = {"enum": list(dict.fromkeys(element.options))}
             kinds.append(_kind("select_option", element={"const": element.id}, value=value))
+    if undo:
+        kinds.append(_kind("undo"))
     kinds.append(_kind("ask", missing={"type": "string", "maxLength": 100}))
     if finish:
         kinds.append(_kind("report_infeasible", reason={"type": "string", "maxLength": 300}))
@@ -64,7 +67,7 @@ async def generate(model: Model, view: View, *, finish: bool = True) -> tuple[Ca
     """Return the candidate that a model wrote, and the text of its ``finish``, ``report_infeasible`` or ``ask``."""
     reply = await model.generate(
         generation_prompt(view, finish=finish),
-        schema=action_schema(view.snapshot, finish=finish),
+        schema=action_schema(view.snapshot, finish=finish, undo=view.undo is not None),
         sampling=Sampling(max_tokens=200),
     )
     if not isinstance(reply.data, Mapping):
@@ -74,7 +77,7 @@ async def generate(model: Model, view: View, *, finish: bool = True) -> tuple[Ca
 
 def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
     """Return the prompt: the actions, exemplars, task, what was done, and the page with the ids to act on."""
-    schema = action_schema(view.snapshot, finish=finish)
+    schema = action_schema(view.snapshot, finish=finish, undo=view.undo is not None)
     names = dict.fromkeys(kind["properties"]["action"]["const"] for kind in schema["anyOf"])
     forms = "\n".join(FORMS[name] for name in names)
     done = "\n".join(f"- {step['words']}: {step['result']}" for step in view.history) or "- nothing"
@@ -97,10 +100,17 @@ def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
                 Text(f"Task: {view.instruction}", "instruction"),
                 Text(f"Done so far:\n{done}", "observation", "untrusted"),
                 Text(f"Page {view.snapshot.title!r}:\n{page}", "observation", "untrusted"),
+                *_circles(view.barred),
                 Text("Next action:", "query"),
             ),
         ),
     ]
+
+
+def _circles(words: Sequence[str]) -> list[Text]:
+    told = f"These go round in circles; choose another action: {', '.join(words)}"
+    # The names of elements are the page's.
+    return [Text(told, "observation", "untrusted")] if words else []
 
 
 def _kind(name: str, **properties: Any) -> dict[str, Any]:
@@ -112,6 +122,10 @@ def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     name = str(data["action"])
     if name == "finish":
         return FINISH, str(data.get("answer", ""))
+    if name == "undo":
+        if view.undo is None:
+            raise ToolError("there is nothing to undo")
+        return view.undo, ""
     if name == "report_infeasible":
         return INFEASIBLE, str(data["reason"])
     if name == "ask":

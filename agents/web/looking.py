@@ -13,6 +13,7 @@ from .context import WebContext
 from .library import Library
 from .page import load_snapshot, page_text
 from .state import WebState, first_state
+from .undo import kept
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Looking:
     async def keep_turn(self, state: WebState, context: WebContext) -> dict[str, Any]:
         """Keep what was done for the next turns of the conversation that this run belongs to."""
         name = context.run.info.arguments.get("conversation")
-        steps = [{"observation": s["page"], "action": s["words"]} for s in state["history"] if s["changed"]]
+        steps = [{"observation": step["page"], "action": step["words"]} for step in kept(state["history"])]
         if name and steps:
             task = state["task"]
 

@@ -10,6 +10,7 @@ from agentkit.content import Message, Text
 from ...memory.exemplar import Exemplar
 from ...memory.tips import Tip
 from ...tools.browser import Snapshot
+from .candidates import Candidate
 from .page import page_text
 from .state import Done
 from .values import Value
@@ -22,7 +23,11 @@ EXEMPLAR_BUDGET = 1600
 
 @dataclass(frozen=True)
 class View:
-    """All that a decision rests on. ``values`` holds what the task and the user named."""
+    """All that a decision rests on.
+
+    ``values`` holds what the task and the user named, ``undo`` takes the last action back where that can be done.
+    ``barred`` are words of actions that were just found to lead nowhere.
+    """
 
     task: str
     snapshot: Snapshot
@@ -30,6 +35,8 @@ class View:
     history: Sequence[Done] = ()
     exemplars: Sequence[Exemplar] = field(default=())
     tips: Sequence[Tip] = field(default=())
+    undo: Candidate | None = None
+    barred: Sequence[str] = ()
 
     @property
     def instruction(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 Route = Literal["observe", "recall", "decide", "ask", "approve", "act", "confirm", "settle", "check", "end"]
 
@@ -11,7 +11,8 @@ class Done(TypedDict):
     """One action that was done (or tried): on which page, in which words, with which result.
 
     ``page`` is the page's text before it, ``state`` a digest of that page, ``changed`` whether it had an effect,
-    ``sent`` whether a script of the page sent something to a server.
+    ``sent`` whether a script of the page sent something to a server, ``final`` whether it may not be taken back.
+    ``loose`` is the digest that pages share which differ in a counter only (see ``loops``).
     """
 
     url: str
@@ -21,6 +22,8 @@ class Done(TypedDict):
     changed: bool
     result: str
     sent: bool
+    final: NotRequired[bool]
+    loose: NotRequired[str]
 
 
 class WebState(TypedDict):
