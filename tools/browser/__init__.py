@@ -9,6 +9,7 @@ from .events import BrowserEvent
 from .launch import find_browser, launch
 from .marks import draw_marks
 from .observe import observe
+from .secrets import Secret
 from .session import BrowserSession
 from .snapshot import Change, Element, Line, Snapshot
 
@@ -24,6 +25,7 @@ __all__ = [
     "Effect",
     "Element",
     "Line",
+    "Secret",
     "SessionConfig",
     "Snapshot",
     "draw_marks",

@@ -12,6 +12,7 @@ from agentkit.errors import ToolError, UsageError
 from . import actions
 from .action import Action, Descriptor
 from .effect import Effect
+from .hide import hide_in_effect, hiding
 from .observe import observe
 from .session import BrowserSession
 from .snapshot import Element
@@ -101,7 +102,8 @@ class ActionSet(Mapping[str, Function]):
         parts: dict[str, Any] = {"element": action.element, "to": action.to, value: action.value}
         if (action.target and not action.element) or (action.to_target and not action.to):
             raise ToolError(f"{action.describe()} names no element of this page", mend="replay it")
-        return await self[action.name](session, **{k: v for k, v in parts.items() if k and v is not None})
+        given = {k: v for k, v in parts.items() if k and v is not None}
+        return hide_in_effect(session, await hiding(session, self[action.name](session, **given)))
 
     async def replay(self, session: BrowserSession, action: Action) -> Effect:
         """Do a journalled action on a fresh page: elements are found by their descriptions, not their ids."""

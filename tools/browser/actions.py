@@ -14,7 +14,7 @@ from .files import extract, screenshot, upload_file
 from .mouse import click_at, dblclick_at, drag, drag_and_drop, hover_at
 from .script import first_line
 from .session import BrowserSession
-from .target import at_element, handle_of, number_of, on_element
+from .target import at_element, handle_of, number_of, on_element, place_of
 
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Page
@@ -91,12 +91,19 @@ async def focus(session: BrowserSession, element: str) -> Effect:
 
 
 async def fill(session: BrowserSession, element: str, value: str) -> Effect:
-    """Replace the text of a field. Dates are ``2026-11-23``, times ``14:05``, ranges a number.
+    """Replace the text of a field. Dates are ``2026-11-23``, times ``14:05``, ranges a number, secrets their name.
 
-    The last character is typed with a real key, so that suggestions open as they do for people.
+    The last character is typed with a real key, so that suggestions open as they do for people. ``<secret:name>``
+    stands for the session's secret of that name, on its own domain.
     """
+    secret = session.secrets.named(value)
 
     async def act(handle: ElementHandle) -> None:
+        if secret is not None:
+            await handle.fill(await session.secrets.value_for(secret, handle))
+            place = place_of(session, element)
+            session.secrets.held[place.document, place.local] = secret.name
+            return
         kind = await handle.evaluate("e => e.tagName === 'INPUT' ? e.type : 'text'")
         if kind in FORMATTED or kind == "number" or not value or "\n" in value[-1:]:
             await handle.fill(value)
@@ -168,6 +175,8 @@ async def type_text(session: BrowserSession, text: str, element: str | None = No
     """Type text key by key, into an element (at its end) or where the focus is."""
     if len(text) > MAX_TEXT:
         raise ToolError(f"{len(text)} characters are too many to type; the limit is {MAX_TEXT}")
+    if session.secrets.named(text) is not None:
+        raise ToolError("a secret is put into a field as a whole", mend="use fill")
 
     async def act(handle: ElementHandle) -> None:
         await handle.focus()

@@ -12,11 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentkit.errors import UsageError
 
+from .secrets import Secret
+
 from .upstream import HIDDEN, Upstream, without_credentials
 
 PROXY_VARIABLE = "AGENTKIT_PROXY"
 # What a run sets by itself.
-OF_A_RUN = frozenset({"start", "allow", "sandbox", "downloads"})
+OF_A_RUN = frozenset({"start", "allow", "sandbox", "downloads", "uploads", "secrets"})
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class SessionConfig:
 
     ``start`` and ``allow`` make the allow-list (see ``AllowList.of``). ``assets="any"`` lets allowed pages
     load sub-resources from elsewhere, by GET only. ``downloads`` is the folder for downloads (None: they
-    are refused), ``uploads`` the files that may be given to a page (beside what was downloaded). ``sandbox`` declares that nothing on the allowed hosts is real, so that no action counts
+    are refused), ``uploads`` the files that may be given to a page (beside what was downloaded), ``secrets`` the values
+    that are typed by name. ``sandbox`` declares that nothing on the allowed hosts is real, so that no action counts
     as irreversible. ``root`` and ``ignore`` are CSS selectors of what observations read and leave out.
 
     How the browser is opened: ``headed`` in a window; with ``profile``, a folder in which cookies and storage stay
@@ -44,6 +47,7 @@ class SessionConfig:
     viewport: tuple[int, int] = (1280, 720)
     downloads: Path | None = None
     uploads: tuple[Path, ...] = ()
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
     max_tabs: int = 5
     load_timeout: float = 15.0
     action_timeout: float = 3.0

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from playwright.async_api import Download
 
 
-async def save(download: Download, folder: Path | None, events: EventLog) -> None:
+async def save(download: Download, suggested: str, folder: Path | None, events: EventLog) -> None:
     """Save a download into ``folder`` and record it; without a folder it is refused."""
     from playwright.async_api import Error
 
-    name = safe_name(download.suggested_filename)
+    name = safe_name(suggested)
     if folder is None:
         events.add("download", f"the download of {name} was refused: no folder for downloads")
         return

@@ -19,16 +19,24 @@ class BrowserEvent:
 
 
 class EventLog:
-    """The events of a session, in order. ``listener`` is called with each as it happens."""
+    """The events of a session, in order. ``listener`` is called with each as it happens, ``redact`` before it."""
 
-    def __init__(self, listener: Callable[[BrowserEvent], None] | None = None, limit: int = 1000) -> None:
+    def __init__(
+        self,
+        listener: Callable[[BrowserEvent], None] | None = None,
+        limit: int = 1000,
+        *,
+        redact: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.items: list[BrowserEvent] = []
         self.total = 0
-        self._listener = listener
+        self._listener, self._redact = listener, redact
         self._limit = limit
 
     def add(self, kind: Kind, text: str, **data: Any) -> None:
         """Record an event. The oldest are forgotten above the limit (a page may log without end)."""
+        if self._redact is not None:
+            text, data = self._redact(text), self._redact(data)
         event = BrowserEvent(kind, text, data)
         self.items.append(event)
         self.total += 1

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentkit.content import Box, Image
 from agentkit.errors import ToolError
 
 from .downloads import safe_name, unused
@@ -32,7 +33,8 @@ async def extract(session: BrowserSession, query: str = "", element: str | None 
     else:
         handle = await handle_of(session, element)
         found = await session.script.bounded(handle.evaluate("e => e.innerText ?? e.textContent ?? ''"))
-        text = str(found)[: EXTRACT_BUDGET * 4]
+        # Before it is cut: a part of a secret gives it away.
+        text = session.secrets.redact(str(found))[: EXTRACT_BUDGET * 4]
     return Effect(session.url, session.url, changed=False, text=text or "there is no text")
 
 
@@ -44,11 +46,14 @@ async def screenshot(
     if folder is None:
         raise ToolError("there is no folder for pictures", mend="open the session with downloads=FOLDER")
     if element is None:
-        shot = session.page.screenshot(scale="css", animations="disabled", caret="hide")
+        picture = await session.screenshot()
+    elif session.secrets:
+        # Of a part that is larger than the view only what is in view: where secrets stand is known there.
+        picture = await session.screenshot(box=await _in_view(session, await handle_of(session, element)))
     else:
         shot = (await handle_of(session, element)).screenshot(scale="css", animations="disabled")
-    data = await session.script.bounded(shot)
-    path = await asyncio.to_thread(_keep, folder, name, data)
+        picture = Image.open(await session.script.bounded(shot))
+    path = await asyncio.to_thread(_keep, folder, name, picture.data)
     session.events.add("download", f"kept a picture as {path.name}", path=str(path))
     return Effect(session.url, session.url, changed=False, downloads=(path.name,), text=f"kept {path.name}")
 
@@ -83,6 +88,15 @@ def _allowed(session: BrowserSession, name: str) -> Path:
     if found is None:
         raise ToolError(f"{name!r} may not be uploaded; these may: {', '.join(sorted(known)) or 'none'}")
     return found
+
+
+async def _in_view(session: BrowserSession, handle: ElementHandle) -> Box:
+    await session.script.bounded(handle.scroll_into_view_if_needed())
+    box = await session.script.bounded(handle.bounding_box())
+    if box is None:
+        raise ToolError("it has no place on the page")
+    whole = Box(box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"])
+    return whole.clip(Box(0, 0, *session.config.viewport))
 
 
 def _keep(folder: Path, name: str, data: bytes) -> Path:

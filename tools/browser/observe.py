@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.content import Box
 from agentkit.errors import ToolError
 
+from .hide import hide_in_snapshot
 from .ids import Place
 from .session import BrowserSession
 from .snapshot import Element, Line, Snapshot
@@ -37,7 +38,7 @@ async def observe(session: BrowserSession, previous: Snapshot | None = None) -> 
     lines = tuple(Line(tuple(parts)) for parts in map(_tidy, reading.lines) if parts)
     title = seen.data["title"]
     snapshot = Snapshot(page.url, title, tuple(reading.elements), lines, (scroll["top"], below))
-    return snapshot.marked(previous)
+    return hide_in_snapshot(session, snapshot).marked(previous)
 
 
 # ---- one script a frame ----

@@ -13,6 +13,7 @@ from agentkit.errors import ToolError
 
 from .allow import AllowList
 from .config import SessionConfig
+from .cover import covered
 from .downloads import save
 from .events import BrowserEvent, EventLog
 from .ids import Ids
@@ -20,6 +21,7 @@ from .launch import require_playwright
 from .opening import open_context
 from .profile import keep_session_cookies
 from .script import PageScript
+from .secrets import Secrets
 from .sends import Sends, frame_of, reads
 from .upstream import Upstream
 from .video import name_videos
@@ -55,7 +57,8 @@ class BrowserSession:
         on_event: Callable[[BrowserEvent], None] | None = None,
     ) -> None:
         self.config = config or SessionConfig()
-        self.events = EventLog(on_event)
+        self.secrets = Secrets(self.config.secrets)
+        self.events = EventLog(on_event, redact=self.secrets.redact_data if self.secrets else None)
         self.allow = AllowList.of(self.config.start, self.config.allow)
         self.script = PageScript(self.config.respond_timeout)
         self.ids = Ids()
@@ -269,7 +272,7 @@ class BrowserSession:
 
     def _on_console(self, kind: str, text: str) -> None:
         if kind == "error":
-            self.events.add("console", text[:500])
+            self.events.add("console", self.secrets.redact(text)[:500])
 
     # ---- what belongs to one action ----
 
@@ -332,11 +335,12 @@ class BrowserSession:
 
         answer = self._dialog_answer(dialog.type)
         accept = answer is not None
+        message = self.secrets.redact(dialog.message)
         self.events.add(
             "dialog",
-            f"{dialog.type} dialog: {dialog.message[:500]!r} ({'accepted' if accept else 'dismissed'})",
+            f"{dialog.type} dialog: {message[:500]!r} ({'accepted' if accept else 'dismissed'})",
             type=dialog.type,
-            message=dialog.message,
+            message=message,
             accepted=accept,
         )
         try:
@@ -357,7 +361,8 @@ class BrowserSession:
         return answer
 
     def _on_download(self, download: Download) -> None:
-        self._spawn(save(download, self.config.downloads, self.events))
+        name = self.secrets.redact(download.suggested_filename)
+        self._spawn(save(download, name, self.config.downloads, self.events))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -382,11 +387,15 @@ class BrowserSession:
         return True
 
     async def screenshot(self, *, full_page: bool = False, box: Box | None = None) -> Image:
-        """Return a picture of the active tab in CSS pixels; ``box`` cuts out a part of the viewport."""
+        """Return a picture of the active tab in CSS pixels; ``box`` cuts out a part of the viewport.
+
+        What shows a secret is painted over.
+        """
         clip: Any = None
         if box is not None:
             clip = {"x": box.left, "y": box.top, "width": box.width, "height": box.height}
         shot = self.page.screenshot(
             full_page=full_page, clip=clip, scale="css", animations="disabled", caret="hide"
         )
-        return Image.open(await self.script.bounded(shot))
+        origin = None if full_page else box or Box(0, 0, *self.config.viewport)
+        return await covered(self, self.script.bounded(shot), origin)
