@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 from agentkit.errors import UsageError
 
 from .secrets import Secret
-
 from .upstream import HIDDEN, Upstream, without_credentials
 
 PROXY_VARIABLE = "AGENTKIT_PROXY"
