@@ -25,4 +25,5 @@ BENCHES: dict[str, str] = {
     "attention": "agentkit.evals.attention.run:bench",
     "index": "agentkit.evals.index_bench:bench",
     "observation": "agentkit.evals.observation:bench",
+    "step": "agentkit.evals.miniwob.share:bench",
 }
