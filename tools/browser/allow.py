@@ -92,6 +92,7 @@ class AllowList:
         """Say whether a browser would send a cookie of this domain (``.example.com`` with subdomains) to a host."""
         hosts = {*self.sites, *(host for host, _ in self.places)}
         name = domain.lstrip(".").lower()
+        # A cookie of ``.com`` is none: no browser takes one for a whole suffix.
         below = domain.startswith(".") and any(site.endswith("." + name) for site in self.sites)
         return below or name in hosts or any(name.endswith("." + site) for site in self.sites)
 

@@ -80,6 +80,9 @@ class SessionConfig:
         if isinstance(given, SessionConfig):
             return given
         data = dict(given)
+        unknown = set(data) - {setting.name for setting in fields(cls)}
+        if unknown:
+            raise UsageError(f"the browser has no setting {', '.join(sorted(unknown))}")
         if HIDDEN in (data.get("proxy") or ""):
             data["proxy"] = _known_proxy(data["proxy"])
         try:

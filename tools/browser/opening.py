@@ -13,13 +13,15 @@ from .config import SessionConfig
 from .events import EventLog
 from .launch import launch, start
 from .video import can_record
+from .wall import NOBODY
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Playwright
 
 CDP_SECONDS = 15.0
 # A browser that was killed would ask whether to open its tabs again, over the page.
-ON_A_PROFILE = ("--hide-crash-restore-bubble",)
+# It also asks who is signed in to it: nobody (the wall knows that name as its own).
+ON_A_PROFILE = ("--hide-crash-restore-bubble", f"--gaia-url=http://{NOBODY}/")
 # In a browser that somebody else started, the flag that keeps WebRTC on the proxy can't be set.
 NO_WEBRTC = """for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCDataChannel']) delete globalThis[name]"""
 

@@ -53,7 +53,7 @@ class Upstream:
         except ValueError:
             host = port = None
             split = urlsplit("")
-        if not host or port is None:
+        if not host or port is None or split.scheme not in PORTS:
             raise UsageError(
                 "the proxy is no http, https or socks5 address", mend="write it as http://host:port"
             )
@@ -161,6 +161,6 @@ def is_loopback(host: str) -> bool:
 
 def without_credentials(url: str) -> str:
     """Return a proxy's URL as it may be written down (see ``HIDDEN``)."""
-    scheme, mark, rest = url.rpartition("://")
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
     who, at, place = rest.rpartition("@")
     return f"{scheme}{mark}{HIDDEN if at and who else ''}{place}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .allow import AllowList
 from .events import EventLog
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # Asked by the browser itself, not by a page: refused like everything else, but no news.
 _SERVICES = ("content-autofill", "optimizationguide-pa", "update", "safebrowsing")
-_BROWSERS_OWN = frozenset(f"{name}.googleapis.com" for name in _SERVICES)
+NOBODY = "nobody.invalid"
+_BROWSERS_OWN = frozenset([NOBODY, *(f"{name}.googleapis.com" for name in _SERVICES)])
 
 
 class Wall:
@@ -80,12 +81,12 @@ class Wall:
             port = split.port or (443 if secure else 80)
             self._assets.add((split.hostname, port, "CONNECT" if secure else "GET"))
             return await route.continue_()
-        self.blocked(split.hostname or split.scheme, "navigation" if navigation else request.resource_type)
+        self.blocked(_place(split), "navigation" if navigation else request.resource_type)
         # "aborted" cancels a navigation and leaves the page; any other reason would show an error page.
         return await route.abort("aborted" if navigation else "blockedbyclient")
 
     async def _on_websocket(self, route: WebSocketRoute) -> None:
-        self.blocked(urlsplit(route.url).hostname or "", "websocket")
+        self.blocked(_place(urlsplit(route.url)), "websocket")
         await route.close()
 
     def _may_connect(self, host: str, port: int, method: str) -> bool:
@@ -99,3 +100,13 @@ class Wall:
     def _on_failed(self, host: str, port: int, why: str) -> None:
         because = f": {why}" if why else ""
         self._events.add("navigation", f"no connection to {host}:{port}{because}", host=host)
+
+
+def _place(split: SplitResult) -> str:
+    """Return what a refused address is called: its host, with a port that is not the usual one."""
+    try:
+        port = split.port
+    except ValueError:
+        port = None
+    host = split.hostname or split.scheme
+    return host if port in (None, 80, 443) else f"{host}:{port}"
