@@ -42,7 +42,11 @@ def page_text(snapshot: Snapshot, task: str = "", budget: int | None = PAGE_BUDG
 
     Above ``budget`` tokens the lines least relevant to ``task`` are left out (state abstraction, Synapse).
     """
-    text = snapshot.text(budget, task)
+    return without_ids(snapshot.text(budget, task))
+
+
+def without_ids(text: str) -> str:
+    """Return a snapshot's text in words alone."""
     for role in WORDLESS:
         text = re.sub(rf"(\[e\d+\]) {role} ", r"\1 ", text)
     return IDS.sub("", text)
@@ -56,8 +60,12 @@ def is_text_field(element: Element) -> bool:
 
 
 def name_of(snapshot: Snapshot, element: Element) -> str:
-    """Return an element in words, told apart from its twins by number: ``button "Like" (2)``."""
+    """Return an element in words, told apart from its twins: ``clickable "Like" of "Ada @ada"``, ``button "Ok" (2)``."""
     role = "" if element.role in WORDLESS else element.role
     words = f'{role} "{element.name}"'.strip() if element.name else role or "place"
-    twins = [e.id for e in snapshot.elements if (e.role, e.name) == (element.role, element.name)]
-    return f"{words} ({twins.index(element.id) + 1})" if len(twins) > 1 else words
+    twin = snapshot.twins.get(element.id)
+    if twin is None:
+        return words
+    if twin.about:
+        words += f' of "{twin.about}"'
+    return f"{words} ({twin.number})" if twin.count > 1 else words

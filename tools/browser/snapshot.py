@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import Any
 
 from agentkit.content import Box
 from agentkit.errors import ToolError
+
+from .twins import Twin, twins_of
 
 CHARS_PER_TOKEN = 4
 _QUOTE = json.JSONEncoder(ensure_ascii=False).encode
@@ -122,6 +125,11 @@ class Snapshot:
         if id not in self._index:
             raise ToolError(f"there is no element {id} on the page", mend="use an id of the last observation")
         return self._index[id]
+
+    @cached_property
+    def twins(self) -> Mapping[str, Twin]:
+        """What tells elements of the same role and name apart, by id."""
+        return twins_of(self)
 
     def text(self, budget: int | None = None, query: str = "") -> str:
         """Return the page as text, a line a block, elements as ``[e12] button "Submit"``.
