@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,6 +47,18 @@ def web(
     approve: Annotated[
         Approve | None,
         typer.Option(help="Before what can't be undone: ask, auto or deny. [AGENTKIT_APPROVE]"),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            help="A value that is typed on its own site and shown to nobody: name@domain=env:VARIABLE or "
+            "name@domain=file:PATH; repeatable.",
+        ),
+    ] = None,
+    upload: Annotated[
+        list[Path] | None,
+        typer.Option("--upload", help="A file that may be given to a page; repeatable."),
     ] = None,
     conversation: Annotated[
         str | None,
@@ -116,7 +128,9 @@ def web(
         "viewport": None if viewport is None else size_of(viewport),
     }
     browser = {name: value for name, value in opening.items() if value is not None}
-    agent = agent_class("web")(policy=policy.value, browser=browser, settings=settings, answers=answers)  # type: ignore[call-arg]
+    given = {"secrets": secret or [], "uploads": upload or []}
+    make: Any = agent_class("web")
+    agent = make(policy=policy.value, browser=browser, settings=settings, answers=answers, **given)
     named = {} if conversation is None else {"conversation": conversation}
     finish(
         run_agent(agent, lambda: agent.arun(task, out=flags.out, url=url, allow=allow or [], **named), flags),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 
 from langgraph.graph import END, START, StateGraph
 
-from agentkit.contracts.result import Evidence
+from agentkit.contracts.result import Evidence, Result
 from agentkit.errors import UsageError
 from agentkit.runtime.agent import GraphAgent, Outcome
 from agentkit.runtime.budget import Budget
 from agentkit.runtime.run import Run
 
 from ...memory import Exemplar, ExemplarMemory, remember_run
-from ...tools.browser import SessionConfig
+from ...tools.browser import Secret, SessionConfig
 from .acting import act, check, settle
 from .asking import approve, ask, confirm
 from .context import WebContext
 from .deciding import Approval, Deciding
+from .given import check_task, with_given
 from .library import Library
 from .looking import Looking
 from .policy import Policy
@@ -48,7 +49,8 @@ class WebAgent(GraphAgent):
     come from; None is the default folder, with the exemplars of the package while that is empty; ``"off"`` shows
     none. ``approve``: what happens before an action that can't be undone. ``browser``: how to open one
     (``SessionConfig(headed=True)``, a profile, a proxy and so on), or an open Playwright browser to
-    work in; a ``video`` folder is relative to the run. ``episode``: a page that somebody else sets up and ends (a benchmark).
+    work in; a ``video`` folder is relative to the run. ``secrets`` (``name@domain=env:VARIABLE``, or ``Secret``) are
+    typed by name on their own domain and shown to nobody; ``uploads`` are the files that may be given to pages. ``episode``: a page that somebody else sets up and ends (a benchmark).
     The budget is 30 steps when none is set.
 
     ``run(task, url=..., allow=[...], sandbox=False, conversation=None)``: ``allow`` names further hosts, ``sandbox``
@@ -67,6 +69,8 @@ class WebAgent(GraphAgent):
         ranking: Ranking | Mapping[str, Any] | None = None,
         approve: Approval | None = None,
         browser: Browser | SessionConfig | Mapping[str, Any] | None = None,
+        secrets: Sequence[Secret | str | dict[str, Any]] = (),
+        uploads: Sequence[Path | str] = (),
         episode: Episode | None = None,
         **more: Any,
     ) -> None:
@@ -81,7 +85,7 @@ class WebAgent(GraphAgent):
         self.ranking = Ranking(**ranking) if isinstance(ranking, Mapping) else ranking or Ranking()
         self.approval: Approval = approve or self.settings.approve
         given = browser if isinstance(browser, (SessionConfig, Mapping)) else SessionConfig()
-        self.opening = SessionConfig.of(given)
+        self.opening = with_given(SessionConfig.of(given), secrets, uploads)
         self.browser = None if isinstance(browser, (SessionConfig, Mapping)) else browser
         self.episode = episode
         self._library = Library(memory, self.settings)
@@ -94,6 +98,7 @@ class WebAgent(GraphAgent):
             raise UsageError(
                 f"a web task takes no {', '.join(sorted(unknown))}", mend="url, allow, sandbox, conversation"
             )
+        check_task(run.info.task, self.opening.secrets)
         url = arguments.get("url")
         if url is None and self.episode is None:
             raise UsageError(
@@ -118,6 +123,7 @@ class WebAgent(GraphAgent):
             "approve": self.approval,
             "memory": self._library.place,
             "browser": self.opening.to_json(),
+            "secrets": [secret.to_json() for secret in self.opening.secrets],
             "ranking": asdict(self.ranking),
         }
 
@@ -171,8 +177,14 @@ class WebAgent(GraphAgent):
             "family": state.get("family") or site,
             "steps": steps,
             "blocked": state.get("blocked", []),
+            "downloads": state.get("downloads", []),
         }
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
+
+    async def aresume(self, run: Result | Path | str, answer: str | None = None) -> Result:
+        # Before anything is changed: without its secrets the run can't go on.
+        check_task("", self.opening.secrets)
+        return await super().aresume(run, answer)
 
     # ---- the graph ----
 

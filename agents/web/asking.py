@@ -6,13 +6,13 @@ from typing import Any
 
 from agentkit.runtime.ask import ask_user
 
+from .approval import NO, answered_yes, approval_question
 from .candidates import decided
 from .context import WebContext
 from .state import WebState
 from .values import Value
 
 HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
-YES, NO = "yes", "no"
 
 
 async def ask(state: WebState, context: WebContext) -> dict[str, Any]:
@@ -26,15 +26,10 @@ async def ask(state: WebState, context: WebContext) -> dict[str, Any]:
 
 async def approve(state: WebState, context: WebContext) -> dict[str, Any]:
     """Have an action approved; a refused one is not offered again."""
-    words = decided(state["decision"]).words
-    answer = ask_user(
-        f"The next step is: {words}. Do it?",
-        choices=[YES, NO],
-        why=f"It may not be possible to undo it: {state.get('approval')}.",
-    )
-    if answer.strip().lower() in (YES, "y", "ok", "do it"):
+    answer = ask_user(**approval_question(state))
+    if answered_yes(answer):
         return {"route": "act"}
-    return {"route": "decide", "refused": [*state["refused"], words]}
+    return {"route": "decide", "refused": [*state["refused"], decided(state["decision"]).words]}
 
 
 async def confirm(state: WebState, context: WebContext) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...tools.browser import Action, Element, Snapshot
+from .given import HELD, file_action, files_for, secrets_for
 from .page import is_text_field, name_of
 from .values import Value, tokens_of, typed, words_of
 
@@ -89,6 +90,8 @@ def candidates_of(
 
 def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], task: str) -> list[Candidate]:
     name = name_of(snapshot, element)
+    if (files := files_for(element, values)) or element.role == "file":
+        return _files(snapshot, element, [value.text for value in files])
     if is_text_field(element):
         found = [
             Candidate(
@@ -124,9 +127,18 @@ def _of_element(snapshot: Snapshot, element: Element, values: Sequence[Value], t
     return found
 
 
+def _files(snapshot: Snapshot, element: Element, names: Sequence[str]) -> list[Candidate]:
+    """Return the files that could be given to an element, each alone, and all of them where it takes several."""
+    sets = [[name] for name in names] + (
+        [list(names)] if len(names) > 1 and "multiple" in element.states else []
+    )
+    made = ((file_action(snapshot, element, some), ", ".join(some)) for some in sets)
+    return [Candidate(words, action, Value(text, "upload", "file")) for (words, action), text in made]
+
+
 def _holds(element: Element, text: str) -> bool:
     """Say whether a field already holds a text; of a password only the length shows."""
-    if "password" in element.states and element.value:
+    if "password" in element.states and element.value and set(element.value) == {"*"}:
         return len(element.value) == len(text)
     return element.value == text
 
@@ -150,6 +162,12 @@ def _choices(snapshot: Snapshot, element: Element, name: str, task: str) -> list
 
 
 def values_for(snapshot: Snapshot, element: Element, values: Sequence[Value]) -> list[Value]:
+    """Return the values that could go into a field, the user's secrets that belong there first."""
+    free = [value for value in values if value.source not in HELD]
+    return [*secrets_for(snapshot, element, values), *_named_for(snapshot, element, free)]
+
+
+def _named_for(snapshot: Snapshot, element: Element, values: Sequence[Value]) -> list[Value]:
     """Return the values that could go into a field.
 
     What the user answered about it; else the values that speak of it (by the words before them, or by their kind);

@@ -100,6 +100,14 @@ class WebContext(Context):
         await self.restore(session, without=number)
         return Effect(before, session.url, changed=True, text=f"taken back; now at {session.url}")
 
+    async def downloads(self) -> list[str]:
+        """Return what was downloaded, as paths in the run folder; what is under way is waited for a little."""
+        session, folder = await self.session(), self.config.downloads
+        await session.saved(self.config.settle_timeout)
+        if folder is None or not folder.is_dir():
+            return []
+        return [f"{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
+
     async def reopen(self) -> BrowserSession:
         """Leave a dead page: a fresh one, brought back to where the run was."""
         session = await self.session()

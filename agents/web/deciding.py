@@ -10,10 +10,11 @@ from agentkit.contracts.event import Decided, Note
 from agentkit.errors import ToolError
 
 from ...memory import Exemplar, Tip
-from ...tools.browser import irreversible
+from .approval import fields_of, needs_approval
 from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
 from .generate import generate
+from .given import given_values
 from .giving_up import reason, stuck
 from .loops import PageKey, circle
 from .missing import Gap, gaps
@@ -40,7 +41,7 @@ class Deciding:
 
     async def decide(self, state: WebState, context: WebContext) -> dict[str, Any]:
         """Choose the next move: to act, to ask for what is missing, to have approved, or to end."""
-        view = view_of(state)
+        view = view_of(state, given_values(context.config))
         missing = gaps(state["task"], view.snapshot, view.values)
         if not isinstance(self.policy, str):
             choice = self.policy.choose(view, state["family"])
@@ -125,9 +126,7 @@ class Deciding:
     ) -> dict[str, Any]:
         if choice.action is None:
             return {"route": "end", "answer": answer or _summary(view)}
-        why = irreversible(view.snapshot, choice.action, sandbox=context.config.sandbox)
-        if why is None and choice.value and choice.value.source == "page" and choice.kind == "fill":
-            why = None if context.config.sandbox else "its value comes from the page, not from you"
+        why = needs_approval(view, choice, sandbox=context.config.sandbox)
         earlier = done_before_restore(choice, state)
         if why is None and earlier and earlier.get("sent") and not context.config.sandbox:
             why = "it sends something to the server"
@@ -135,6 +134,8 @@ class Deciding:
         again = why is not None and earlier is not None
         if again:
             update["approval"] = f"{why}, and it was done before the page was opened again"
+        if why is not None and sends(choice, view.snapshot) and (held := fields_of(view)):
+            update["approval"] += f". The page's fields hold: {held}"
         if why is None or (self.approval == "auto" and not again):
             return {**update, "route": "act"}
         if self.approval == "deny":
@@ -147,8 +148,8 @@ class Deciding:
         return Offer(finish=not state["episode"], deny=deny, sandbox=context.config.sandbox)
 
 
-def view_of(state: WebState) -> View:
-    """Return all that a decision in this state rests on."""
+def view_of(state: WebState, given: Sequence[Value] = ()) -> View:
+    """Return all that a decision in this state rests on; ``given`` are values beside those of the task."""
     answers = [Value(**item) for item in state["answers"]]
     recalled = [
         {key: value for key, value in item.items() if key != "similarity"}
@@ -157,7 +158,7 @@ def view_of(state: WebState) -> View:
     tips = [Tip.from_json(item) for item in recalled if item.get("kind") == Tip.KIND]
     exemplars = [Exemplar.from_json(item) for item in recalled if item.get("kind") != Tip.KIND]
     snapshot = load_snapshot(state["page"])
-    values = [*values_in(state["task"]), *answers]
+    values = [*values_in(state["task"]), *answers, *given]
     return View(state["task"], snapshot, values, state["history"], exemplars, tips, undo=undo_of(state))
 
 

@@ -9,11 +9,13 @@ from agentkit.content import Message, Text
 from agentkit.errors import ModelError, ToolError
 from agentkit.models import Model, Sampling
 
-from ...tools.browser import Action, Element, Snapshot
+from ...tools.browser import Action, Snapshot
+from .approval import source_of
 from .candidates import CHECKED, CONTAINERS, FINISH, INFEASIBLE, Candidate
+from .given import file_action, takes_file
 from .page import is_text_field, name_of
 from .prompt import View, advice
-from .values import Source, Value
+from .values import Value
 
 SYSTEM = (
     'You control a web page. Reply with one action as JSON. Elements are written as [id] role "name". '
@@ -27,6 +29,7 @@ FORMS = {
     "fill": '{"action": "fill", "element": "e1", "value": "the text to type"}',
     "press": '{"action": "press", "element": "e1", "value": "Enter"}',
     "select_option": '{"action": "select_option", "element": "e1", "value": "the option"}',
+    "upload_file": '{"action": "upload_file", "element": "e1", "value": "the file\'s name"}',
     "undo": '{"action": "undo"} (takes the last action back)',
     "ask": '{"action": "ask", "missing": "the value that the task leaves out"}',
     "report_infeasible": '{"action": "report_infeasible", "reason": "why the task can not be done here"}',
@@ -36,8 +39,13 @@ KEYS = ("Enter", "Escape", "Tab", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRig
 PAGE_BUDGET = 700
 
 
-def action_schema(snapshot: Snapshot, *, finish: bool = True, undo: bool = False) -> dict[str, Any]:
-    """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows."""
+def action_schema(
+    snapshot: Snapshot, *, finish: bool = True, undo: bool = False, files: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows.
+
+    ``files`` are names of files that may be given to it.
+    """
     live = [e for e in snapshot.elements if "disabled" not in e.states]
     clickable = [e.id for e in live if not e.options and e.role not in CONTAINERS]
     fields = [e.id for e in live if is_text_field(e)]
@@ -54,6 +62,9 @@ def action_schema(snapshot: Snapshot, *, finish: bool = True, undo: bool = False
         if element.options:
             value = {"enum": list(dict.fromkeys(element.options))}
             kinds.append(_kind("select_option", element={"const": element.id}, value=value))
+    takers = [e.id for e in live if takes_file(e)]
+    if files and takers:
+        kinds.append(_kind("upload_file", element={"enum": takers}, value={"enum": list(files)}))
     if undo:
         kinds.append(_kind("undo"))
     kinds.append(_kind("ask", missing={"type": "string", "maxLength": 100}))
@@ -67,7 +78,7 @@ async def generate(model: Model, view: View, *, finish: bool = True) -> tuple[Ca
     """Return the candidate that a model wrote, and the text of its ``finish``, ``report_infeasible`` or ``ask``."""
     reply = await model.generate(
         generation_prompt(view, finish=finish),
-        schema=action_schema(view.snapshot, finish=finish, undo=view.undo is not None),
+        schema=schema_of(view, finish=finish),
         sampling=Sampling(max_tokens=200),
     )
     if not isinstance(reply.data, Mapping):
@@ -75,9 +86,15 @@ async def generate(model: Model, view: View, *, finish: bool = True) -> tuple[Ca
     return _candidate(reply.data, view)
 
 
+def schema_of(view: View, *, finish: bool = True) -> dict[str, Any]:
+    """Return the schema of the actions that are open in a view."""
+    files = [value.text for value in view.values if value.source == "upload"]
+    return action_schema(view.snapshot, finish=finish, undo=view.undo is not None, files=files)
+
+
 def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
     """Return the prompt: the actions, exemplars, task, what was done, and the page with the ids to act on."""
-    schema = action_schema(view.snapshot, finish=finish, undo=view.undo is not None)
+    schema = schema_of(view, finish=finish)
     names = dict.fromkeys(kind["properties"]["action"]["const"] for kind in schema["anyOf"])
     forms = "\n".join(FORMS[name] for name in names)
     done = "\n".join(f"- {step['words']}: {step['result']}" for step in view.history) or "- nothing"
@@ -97,7 +114,7 @@ def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
             (
                 *exemplars,
                 *advice(view.tips),
-                Text(f"Task: {view.instruction}", "instruction"),
+                Text(f"Task: {view.instruction}{_at_hand(view)}", "instruction"),
                 Text(f"Done so far:\n{done}", "observation", "untrusted"),
                 Text(f"Page {view.snapshot.title!r}:\n{page}", "observation", "untrusted"),
                 *_circles(view.barred),
@@ -105,6 +122,13 @@ def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
             ),
         ),
     ]
+
+
+def _at_hand(view: View) -> str:
+    secrets = [f"{value.text} (for {value.kind})" for value in view.values if value.source == "secret"]
+    files = [value.text for value in view.values if value.source == "upload"]
+    typed = f"\nSecret values, typed by these names: {', '.join(secrets)}" if secrets else ""
+    return typed + (f"\nFiles that may be uploaded: {', '.join(files)}" if files else "")
 
 
 def _circles(words: Sequence[str]) -> list[Text]:
@@ -138,6 +162,9 @@ def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
         operation = "check" if element.role in CHECKED and "checked" not in element.states else "click"
         return Candidate(f"{operation} {words}", Action.on(view.snapshot, operation, element.id)), ""
     text = str(data["value"])
+    if name == "upload_file":
+        words, action = file_action(view.snapshot, element, [text])
+        return Candidate(words, action, Value(text, source_of(text, view, element), "file")), ""
     action = Action.on(view.snapshot, name, element.id, text)
     if name == "press":
         return Candidate(f"press {text} in {words}", action), ""
@@ -145,16 +172,3 @@ def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     return Candidate(
         verb.format(text, words), action, Value(text, source_of(text, view, element), "reply")
     ), ""
-
-
-def source_of(text: str, view: View, element: Element) -> Source:
-    """Return where a text that a model typed came from: the user, the task, a choice of the page, the page, or itself."""
-    lowered = text.lower()
-    said: Sequence[str] = [value.text.lower() for value in view.values if value.source == "user"]
-    if lowered in said:
-        return "user"
-    if lowered in view.task.lower():
-        return "task"
-    if text in element.options or lowered in view.page.lower():
-        return "page"
-    return "model"

@@ -35,7 +35,8 @@ class Looking:
             screen = context.run.put_image(picture)
             restored, context.current = not context.current, True
             refused = (await context.session()).refused
-            return {"page": snapshot.to_json(), "screen": screen, "restored": restored, "blocked": refused}
+            seen = {"page": snapshot.to_json(), "screen": screen, "restored": restored, "blocked": refused}
+            return {**seen, "downloads": await context.downloads()}
 
         found = await context.run.journal.read("observe", {"number": seen}, look)
         page = found["page"]
@@ -46,6 +47,7 @@ class Looking:
             "page": page,
             "screen": found["screen"],
             "seen": seen + 1,
+            "downloads": found.get("downloads", []),
             "blocked": sorted({*state.get("blocked", ()), *found.get("blocked", ())}),
             "restored": len(state.get("history", ())) if found["restored"] else state.get("restored", 0),
             "route": "recall" if state.get("recalled") is None else "decide",

@@ -20,6 +20,13 @@ ENTERS = re.compile(
 )
 
 
+# Words by which a task speaks of an account, whose secrets are then to be typed.
+LOGS_IN = re.compile(
+    r"\b(log|sign) ?(in|on|up)\b|account|password|einlogg|anmeld|connexion|connecte|sesión|accedi|inlogg",
+    re.IGNORECASE,
+)
+
+
 def sends(candidate: Candidate, snapshot: Snapshot) -> bool:
     """Say whether a candidate would send a form on its way: its button, or Enter in a field."""
     if candidate.action is None or candidate.action.element is None:
@@ -43,6 +50,8 @@ def _pending(candidate: Candidate, snapshot: Snapshot, task: str) -> bool:
     if action is None or action.element is None:
         return False
     element = snapshot.get(action.element)
+    if candidate.kind == "upload_file":
+        return element.role == "file"
     if candidate.kind == "fill":
         return _to_type(candidate, element, snapshot, task)
     if candidate.kind == "check" or (candidate.kind == "click" and element.role in CHOOSES):
@@ -54,6 +63,8 @@ def _pending(candidate: Candidate, snapshot: Snapshot, task: str) -> bool:
 
 def _to_type(candidate: Candidate, element: Element, snapshot: Snapshot, task: str) -> bool:
     value = candidate.value
+    if value is not None and value.source == "secret":
+        return not element.value and bool(LOGS_IN.search(task) or speaks_of(value, element))
     if value is None or element.value or not (value.source == "user" or ENTERS.search(task)):
         return False
     # A password goes into its field and into the one that repeats it, though the first holds it already.

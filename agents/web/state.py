@@ -33,7 +33,8 @@ class WebState(TypedDict):
     ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
-    ``blocked`` are the hosts off the allow-list that pages asked for.
+    ``blocked`` are the hosts off the allow-list that pages asked for, ``downloads`` the files that came, as paths in
+    the run folder.
     """
 
     task: str
@@ -44,6 +45,7 @@ class WebState(TypedDict):
     screen: str
     seen: int
     blocked: list[str]
+    downloads: list[str]
     recalled: list[dict[str, Any]] | None
     history: list[Done]
     answers: list[dict[str, Any]]
@@ -70,6 +72,7 @@ def first_state(task: str, family: str = "", url: str | None = None, *, episode:
         screen="",
         seen=0,
         blocked=[],
+        downloads=[],
         recalled=None,
         history=[],
         answers=[],

@@ -78,6 +78,7 @@ class BrowserSession:
         self._sends = Sends()
         self.asked = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._saving: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -93,6 +94,7 @@ class BrowserSession:
     async def __aexit__(self, *exc: object) -> None:
         from playwright.async_api import Error
 
+        await self.saved(self.config.load_timeout)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -362,12 +364,19 @@ class BrowserSession:
 
     def _on_download(self, download: Download) -> None:
         name = self.secrets.redact(download.suggested_filename)
-        self._spawn(save(download, name, self.config.downloads, self.events))
+        self._saving.add(self._spawn(save(download, name, self.config.downloads, self.events)))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def saved(self, seconds: float) -> None:
+        """Wait some time for downloads that are under way."""
+        self._saving = {task for task in self._saving if not task.done()}
+        if self._saving:
+            await asyncio.wait(self._saving, timeout=seconds)
 
     # ---- looking ----
 

@@ -169,7 +169,7 @@
     if (control.readOnly && tag !== "SELECT") states.push("readonly");
     if (control.required) states.push("required");
     if (aria("invalid") === "true") states.push("invalid");
-    if (tag === "SELECT" && el.multiple) states.push("multiple");
+    if ((tag === "SELECT" || el.type === "file") && el.multiple) states.push("multiple");
     if (tag === "INPUT" && TYPES.has(el.type)) states.push(el.type);
     const focus = el.getRootNode().activeElement;
     if (focus === el || focus === control) states.push("focused");
