@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from agentkit.errors import ToolError, UsageError
 
+from .deeds import deed_at, deed_in
 from .snapshot import Element, Snapshot
 
 
@@ -128,16 +128,8 @@ def _subject(id: str | None, target: Descriptor | None) -> list[str]:
 
 # ---- what can't be undone ----
 
-# Words that name a deed which somebody else notices. Whole words, in any case. Words in other languages are
-# not known: there, only forms that post count.
-_DEEDS = re.compile(
-    r"\b(pay|payment|buy|purchase|order|checkout|check out|place order|book|reserve|donate|transfer|withdraw|"
-    r"send|submit|post|publish|share|tweet|retweet|reply|forward|comment|message|invite|apply|sign up|register|"
-    r"subscribe|unsubscribe|delete|remove|erase|destroy|discard|trash|empty|cancel|close account|deactivate|"
-    r"terminate|confirm|agree|accept|approve|authori[sz]e|grant|revoke|upload|install|vote|block|report)\b",
-    re.IGNORECASE,
-)
 _ACTIVATING = frozenset({"Enter", "NumpadEnter", "Space", " "})
+_BUTTONS = frozenset({"button", "clickable", "shape", "menuitem"})
 _ACTING_ROLES = frozenset({"button", "link", "menuitem", "clickable", "shape", "option", "tab", "switch"})
 
 
@@ -146,9 +138,10 @@ def irreversible(snapshot: Snapshot, action: Action, *, sandbox: bool = False) -
 
     A conservative rule on what the page says of itself: submitting a form that does not GET (by its button
     or by Enter in one of its fields), a button, link or other clickable element whose name has a word such
-    as pay, send, delete, order or book, accepting a dialog, reloading (a POST may be sent again), and
-    coordinates whose element is not known. A page can lie about all of it; the allow-list and the
-    approval policy are what holds. ``sandbox`` declares that nothing on the page is real.
+    as pay, send, delete, order or book (``deeds``: in many languages) or that marks itself as sending, a button
+    where details of a payment are filled in, a link to an address such as ``/delete``, accepting a dialog,
+    reloading (a POST may be sent again), and coordinates whose element is not known. A page can lie about all of
+    it; the allow-list is what holds. ``sandbox`` declares that nothing on the page is real.
     """
     if sandbox:
         return None
@@ -162,10 +155,12 @@ def irreversible(snapshot: Snapshot, action: Action, *, sandbox: bool = False) -
     if element is None:
         return None
     if action.name in ("click", "dblclick"):
-        return _clicked(element)
+        return _clicked(element) or _paying(element, snapshot)
     text = action.value if isinstance(action.value, str) else ""
     keyed = action.name == "press" and text.rpartition("+")[2] in _ACTIVATING
-    return _pressed(element) if keyed or (action.name == "type" and "\n" in text) else None
+    if keyed or (action.name == "type" and "\n" in text):
+        return _pressed(element) or _paying(element, snapshot)
+    return None
 
 
 def _acted_on(snapshot: Snapshot, action: Action) -> Element | None:
@@ -183,8 +178,19 @@ def _acted_on(snapshot: Snapshot, action: Action) -> Element | None:
 def _clicked(element: Element) -> str | None:
     if element.submits and element.form not in ("get", "dialog"):
         return f"submits a form by {element.form.upper()}"
-    word = _DEEDS.search(element.name) if element.role in _ACTING_ROLES else None
-    return f"its name says {word.group(0).lower()!r}" if word else None
+    word = deed_in(element.name) if element.role in _ACTING_ROLES else None
+    if word:
+        return f"its name says {word.lower()!r}"
+    word = deed_at(element.href)
+    return f"its address says {word.lower()!r}" if word else None
+
+
+def _paying(element: Element, snapshot: Snapshot) -> str | None:
+    """Say that a button stands where details of a payment are filled in, whatever its name."""
+    if element.role not in _BUTTONS and element.tag != "input":
+        return None
+    paid = next((e for e in snapshot.elements if "payment" in e.states and e.value), None)
+    return f"the page holds details of a payment ({paid.name or paid.role})" if paid else None
 
 
 def _pressed(element: Element) -> str | None:
@@ -197,7 +203,7 @@ def _pressed(element: Element) -> str | None:
 def _at_point(snapshot: Snapshot, action: Action) -> str | None:
     x, y = point_of(action.value)[:2]
     under = [e for e in snapshot.elements if e.box.left <= x < e.box.right and e.box.top <= y < e.box.bottom]
-    reasons = [reason for element in under if (reason := _clicked(element))]
+    reasons = [reason for e in under if (reason := _clicked(e) or _paying(e, snapshot))]
     return reasons[0] if reasons else None if under else "a place without a known element"
 
 

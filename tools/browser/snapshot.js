@@ -155,6 +155,15 @@
     return el.getAttribute("aria-valuetext") || el.getAttribute("aria-valuenow");
   };
   const TYPES = new Set(["date", "time", "datetime-local", "month", "week", "password", "email", "tel", "url"]);
+  // Fields of cards and accounts: by what they declare, else by their own names.
+  const PAYS = /card.?n|cardnum|\bcc.?(?:num|exp|csc|cvc)|\bcv[vc]2?\b|\biban\b|kartennummer|kreditkarte|num[eé]ro de (?:la )?carte|n[uú]mero de (?:la )?tarjeta|kaartnummer|numero (?:della )?carta|numer karty/i;
+  const pays = (el) => (el.tagName === "INPUT" && el.type !== "hidden" && (/\bcc-(?!name|type)/.test(el.autocomplete || "") || PAYS.test(`${el.name} ${el.id} ${el.placeholder} ${el.getAttribute("aria-label") || ""} ${el.labels && el.labels[0] ? el.labels[0].textContent : ""}`)));
+  // Links and buttons that libraries make send something (Rails, htmx), by the method that they declare.
+  const SENDS = ["hx-post", "hx-put", "hx-patch", "hx-delete", "data-hx-post", "data-hx-put", "data-hx-patch", "data-hx-delete"];
+  const declared = (el) => {
+    const sends = SENDS.find((name) => el.hasAttribute(name)), method = el.getAttribute("data-method") || el.getAttribute("data-turbo-method");
+    return sends ? sends.split("-").pop() : method && method.toLowerCase() !== "get" ? method.toLowerCase() : "";
+  };
   const statesOf = (el, tag, control) => {
     const states = [], aria = (name) => el.getAttribute("aria-" + name);
     if (control.checked === true && control.tagName === "INPUT" || aria("checked") === "true") states.push("checked");
@@ -171,6 +180,7 @@
     if (aria("invalid") === "true") states.push("invalid");
     if ((tag === "SELECT" || el.type === "file") && el.multiple) states.push("multiple");
     if (tag === "INPUT" && TYPES.has(el.type)) states.push(el.type);
+    if (pays(control)) states.push("payment");
     const focus = el.getRootNode().activeElement;
     if (focus === el || focus === control) states.push("focused");
     return states;
@@ -269,6 +279,7 @@
       box: box.map((v) => Math.round(v * 10) / 10), view: spot.view, covers: covers.length, ...fields,
       ...(spot.point ? { point: spot.point } : {}),
       ...(form ? { form: (control.formMethod && control.hasAttribute("formmethod") ? control.formMethod : form.method) || "get", submits: Boolean(submits) } : {}),
+      ...(declared(el) ? { form: declared(el), submits: true } : {}),
       ...(role === "link" && el.href ? { href: String(el.href.baseVal ?? el.href) } : {}),
     });
     return elements.length - 1;
