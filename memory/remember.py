@@ -70,7 +70,7 @@ async def learn_from_runs(
         if not trial.failed:
             learned.exemplars.append(remember_run(exemplars, folder.path))
     if any(trial.failed for trial in trials):
-        learned.tips = await learn_tips(tips, [*trials, *_beside(exemplars, trials)], model)
+        learned.tips = await learn_tips(tips, [*trials, *beside(exemplars, trials)], model)
     for folder, trial in zip(opened, trials, strict=True):
         mine = [tip for tip in learned.tips if trial.failed and trial.exemplar.run in tip.runs]
         for tip in mine:
@@ -139,7 +139,7 @@ def _tried_steps(events: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     return steps
 
 
-def _beside(memory: ExemplarMemory, trials: Sequence[Trial]) -> list[Trial]:
+def beside(memory: ExemplarMemory, trials: Sequence[Trial]) -> list[Trial]:
     """Return kept successes of the families of failures, for a comparison."""
     given = {trial.exemplar.id for trial in trials}
     found: list[Trial] = []

@@ -111,6 +111,48 @@ class Observed(EventBase):
     image: str | None = None
 
 
+class Abstracted(EventBase):
+    """The part of a page that bears on the task: ``characters`` of ``of``; ``text`` (untrusted) where it is not all."""
+
+    kind: Literal["abstracted"] = "abstracted"
+    characters: int
+    of: int
+    text: str = ""
+
+
+class Imagined(Contract):
+    """A page that was looked at ahead, or an action that was not tried (``why``).
+
+    ``node`` and ``above`` are ids in the tree of a look ahead (``above`` is None for the page it starts from).
+    ``likely``: the action's share in the ranking of those beside it. ``value``: how likely the task is done or nearer
+    there (0 to 1); an action that was not tried has the value of the page it starts from. ``page`` is untrusted text.
+    """
+
+    node: int
+    above: int | None = None
+    depth: int = 0
+    action: str = ""
+    likely: float = 1.0
+    value: float = 0.0
+    tried: bool = True
+    why: str = ""
+    url: str = ""
+    title: str = ""
+    page: str = ""
+    image: str | None = None
+
+
+class LookedAhead(EventBase):
+    """A tree search over real pages before a decision: ``best`` is the page it aims at, ``choice`` the first action."""
+
+    kind: Literal["looked_ahead"] = "looked_ahead"
+    nodes: list[Imagined] = Field(default_factory=list)
+    choice: str = ""
+    best: int = 0
+    budget: int = 0
+    rule: str = ""
+
+
 class Acted(EventBase):
     """A side effect, as the journal saw it."""
 
@@ -261,6 +303,8 @@ Event = Annotated[
     | ModelCalled
     | ToolCalled
     | Observed
+    | Abstracted
+    | LookedAhead
     | Acted
     | Looked
     | Found

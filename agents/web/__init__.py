@@ -2,7 +2,8 @@
 
 from .agent import WebAgent
 from .episode import Episode
+from .lookahead import LookAhead
 from .policy import Policy
 from .rank import Ranking
 
-__all__ = ["Episode", "Policy", "Ranking", "WebAgent"]
+__all__ = ["Episode", "LookAhead", "Policy", "Ranking", "WebAgent"]

@@ -1,4 +1,4 @@
-"""The web agent: observe, recall, decide, then ask or act, and check; in a real browser."""
+"""The web agent: observe, abstract, recall, decide, then ask or act, check, reflect; in a real browser."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ from agentkit.runtime.run import Run
 
 from ...memory import Exemplar, ExemplarMemory, remember_run
 from ...tools.browser import Secret, SessionConfig
+from .abstracting import Abstracting
 from .acting import act, check, settle
 from .asking import approve, ask, confirm
 from .context import WebContext
 from .deciding import Approval, Deciding
+from .generate import PAGE_BUDGET as WRITING_BUDGET
 from .given import check_task, with_given
 from .library import Library
+from .lookahead import LookAhead
 from .looking import Looking
+from .page import PAGE_BUDGET
 from .policy import Policy
 from .prompt import with_answers
 from .rank import Ranking
+from .reflecting import Reflecting
 from .state import WebState, first_state
 from .undo import kept
 from .values import Value
@@ -51,6 +56,7 @@ class WebAgent(GraphAgent):
     (``SessionConfig(headed=True)``, a profile, a proxy and so on), or an open Playwright browser to
     work in; a ``video`` folder is relative to the run. ``secrets`` (``name@domain=env:VARIABLE``, or ``Secret``) are
     typed by name on their own domain and shown to nobody; ``uploads`` are the files that may be given to pages. ``episode``: a page that somebody else sets up and ends (a benchmark).
+    ``look_ahead``: try the best actions on pages in a second tab that sends nothing, before one is done.
     The budget is 30 steps when none is set.
 
     ``run(task, url=..., allow=[...], sandbox=False, conversation=None)``: ``allow`` names further hosts, ``sandbox``
@@ -72,6 +78,7 @@ class WebAgent(GraphAgent):
         secrets: Sequence[Secret | str | dict[str, Any]] = (),
         uploads: Sequence[Path | str] = (),
         episode: Episode | None = None,
+        look_ahead: LookAhead | Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
         super().__init__(model, **more)
@@ -88,6 +95,9 @@ class WebAgent(GraphAgent):
         self.opening = with_given(SessionConfig.of(given), secrets, uploads)
         self.browser = None if isinstance(browser, (SessionConfig, Mapping)) else browser
         self.episode = episode
+        self.look_ahead = LookAhead.of(look_ahead)
+        if self.look_ahead and not isinstance(policy, str):
+            raise UsageError(f"{policy.name} proposes one action: there is nothing to look ahead over")
         self._library = Library(memory, self.settings)
 
     # ---- what a run is ----
@@ -125,6 +135,7 @@ class WebAgent(GraphAgent):
             "browser": self.opening.to_json(),
             "secrets": [secret.to_json() for secret in self.opening.secrets],
             "ranking": asdict(self.ranking),
+            "look_ahead": self.look_ahead.to_json() if self.look_ahead else None,
         }
 
     def make_context(self, run: Run, budget: Budget) -> WebContext:
@@ -191,23 +202,27 @@ class WebAgent(GraphAgent):
     def build(self) -> StateGraph:
         graph = StateGraph(WebState)
         looking = Looking(self._library, self.ranking.exemplars)
-        deciding = Deciding(self.policy, self.ranking, self.approval)
-        for function in (looking.observe, looking.recall, deciding.decide, ask, approve):
+        deciding = Deciding(self.policy, self.ranking, self.approval, self.look_ahead)
+        abstracting = Abstracting(PAGE_BUDGET if self.policy != "generate" else WRITING_BUDGET)
+        reflecting = Reflecting(self._library, writes=self.policy == "generate")
+        taking_in = (looking.observe, abstracting.abstract, looking.recall)
+        for function in (*taking_in, deciding.decide, ask, approve):
             graph.add_node(function.__name__, self.node(function))
         graph.add_node("act", self.node(act, step=True))
-        for function in (confirm, settle, check, looking.keep_turn):
+        for function in (confirm, settle, check, reflecting.reflect):
             graph.add_node(function.__name__, self.node(function))
         graph.add_edge(START, "observe")
-        graph.add_conditional_edges("observe", lambda state: state["route"], ["recall", "decide"])
+        graph.add_edge("observe", "abstract")
+        graph.add_conditional_edges("abstract", _recalled, ["recall", "decide"])
         graph.add_edge("recall", "decide")
-        graph.add_conditional_edges("decide", _route, ["ask", "approve", "act", "keep_turn"])
-        graph.add_edge("ask", "decide")
+        graph.add_conditional_edges("decide", _route, ["ask", "approve", "act", "reflect"])
+        graph.add_edge("ask", "abstract")
         graph.add_conditional_edges("approve", _route, ["act", "decide"])
         graph.add_conditional_edges("act", _route, ["confirm", "check"])
         graph.add_conditional_edges("confirm", _route, ["settle", "act"])
         graph.add_edge("settle", "observe")
-        graph.add_conditional_edges("check", _route, ["observe", "keep_turn"])
-        graph.add_edge("keep_turn", END)
+        graph.add_conditional_edges("check", reflecting.next, ["observe", "reflect"])
+        graph.add_conditional_edges("reflect", _ended, {True: END, False: "observe"})
         return graph
 
     @property
@@ -221,4 +236,12 @@ class WebAgent(GraphAgent):
 
 
 def _route(state: WebState) -> str:
-    return "keep_turn" if state["route"] == "end" else state["route"]
+    return "reflect" if state["route"] == "end" else state["route"]
+
+
+def _recalled(state: WebState) -> str:
+    return "recall" if state["recalled"] is None else "decide"
+
+
+def _ended(state: WebState) -> bool:
+    return state["route"] == "end"

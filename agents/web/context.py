@@ -52,6 +52,7 @@ class WebContext(Context):
     episode: Episode | None = None
     current: bool = False
     _session: BrowserSession | None = None
+    _branch: BrowserSession | None = None
 
     def start_at(self, url: str | None) -> None:
         """Take the start from the state of the graph, when the run's arguments did not name it."""
@@ -68,6 +69,24 @@ class WebContext(Context):
             self._session = session
             await self.restore(session)
         return self._session
+
+    async def branch(self) -> BrowserSession:
+        """Return a session beside the run's, of its own context, that sends nothing; the first call opens it."""
+        if self._branch is None:
+            # One opened on a profile has no browser in which another context could open.
+            browser = (await self.session()).context.browser
+            own = {
+                "profile": None,
+                "cdp": None,
+                "video": None,
+                "headed": False,
+                "downloads": None,
+                "uploads": (),
+            }
+            config = replace(self.config, read_only=True, **own)
+            self._branch = BrowserSession(config, browser=browser)
+            await self.stack.enter_async_context(self._branch)
+        return self._branch
 
     async def look(self) -> tuple[Snapshot, Image]:
         """Return the page and a picture of it.
@@ -123,21 +142,24 @@ class WebContext(Context):
         from what it then sees. An irreversible action is never repeated here, nor is one that was taken back
         (``without`` is the number of one that is being taken back).
         """
+        anchor, entries = self.way_back(without)
+        # A profile has kept them itself, and what it has now is newer.
+        if (anchor or entries) and self.storage.is_file() and self.config.profile is None:
+            await session.context.set_storage_state(self.storage)
+        await self.start(session, anchor)
+        for entry in entries:
+            if not await self._repeat(session, entry):
+                break
+
+    def way_back(self, without: int | None = None) -> tuple[str, list[Entry]]:
+        """Return the last place that must not be reached twice (empty: the start), and what was done since."""
         # What was done to a page; keeping a turn in the memory is an action, too.
         entries = [entry for entry in self.run.journal.actions() if "action" in entry.effect.arguments]
         entries = standing(entries, without)
         anchors = [index for index, entry in enumerate(entries) if _anchor(entry)]
-        # A profile has kept them itself, and what it has now is newer.
-        if entries and self.storage.is_file() and self.config.profile is None:
-            await session.context.set_storage_state(self.storage)
-        if anchors:
-            await goto(session, _anchor(entries[anchors[-1]]))
-            entries = entries[anchors[-1] + 1 :]
-        else:
-            await self._start(session)
-        for entry in entries:
-            if not await self._repeat(session, entry):
-                break
+        if not anchors:
+            return "", entries
+        return _anchor(entries[anchors[-1]]), entries[anchors[-1] + 1 :]
 
     async def save_storage(self, session: BrowserSession) -> None:
         """Keep cookies and local storage in the run folder (a profile keeps its own), readable by this user only."""
@@ -153,8 +175,11 @@ class WebContext(Context):
     def storage(self) -> Path:
         return self.run.folder.path / STORAGE
 
-    async def _start(self, session: BrowserSession) -> None:
-        if self.episode is not None:
+    async def start(self, session: BrowserSession, anchor: str = "") -> None:
+        """Open the anchor in a session, else the page that the task starts from."""
+        if anchor:
+            await goto(session, anchor)
+        elif self.episode is not None:
             await self.episode.open(session)
         elif self.url is not None:
             await goto(session, self.url)

@@ -16,6 +16,7 @@ from .context import WebContext
 from .generate import generate
 from .given import given_values
 from .giving_up import reason, stuck
+from .lookahead import LookAhead, RankedAhead
 from .loops import PageKey, circle
 from .missing import Gap, gaps
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
@@ -38,6 +39,7 @@ class Deciding:
     policy: Literal["rank", "generate"] | Policy
     ranking: Ranking
     approval: Approval
+    look_ahead: LookAhead | None = None
 
     async def decide(self, state: WebState, context: WebContext) -> dict[str, Any]:
         """Choose the next move: to act, to ask for what is missing, to have approved, or to end."""
@@ -65,6 +67,8 @@ class Deciding:
             options = [*options, view.undo]
         if not options:
             return _give_up(state, "nothing is left to try here", denied=found.denied)
+        if choice := await self._ahead(options, state, context):
+            return self._chosen(choice, missing, state, view, context)
         choice, decided = await self.ranking.choose(await context.model("decide"), view, options)
         context.run.emit(decided)
         return self._chosen(choice, missing, state, view, context)
@@ -104,6 +108,16 @@ class Deciding:
         if circling := self._circling(choice, state, view):
             return _give_up(state, f"it goes round in circles: {circling}")
         return self._to_do(choice, state, view, context, answer=text)
+
+    async def _ahead(
+        self, options: Sequence[Candidate], state: WebState, context: WebContext
+    ) -> Candidate | None:
+        """Return the option that leads to the best page; None when there is no looking ahead."""
+        if self.look_ahead is None:
+            return None
+        ahead = RankedAhead(self.look_ahead, self.ranking, self._offer(state, context))
+        given = given_values(context.config)
+        return await ahead.choose(options, state, lambda there: view_of(there, given), context)
 
     def _circling(self, choice: Candidate, state: WebState, view: View) -> str:
         """Return the circle that an action closes, in words; empty when it closes none."""
@@ -159,7 +173,17 @@ def view_of(state: WebState, given: Sequence[Value] = ()) -> View:
     exemplars = [Exemplar.from_json(item) for item in recalled if item.get("kind") != Tip.KIND]
     snapshot = load_snapshot(state["page"])
     values = [*values_in(state["task"]), *answers, *given]
-    return View(state["task"], snapshot, values, state["history"], exemplars, tips, undo=undo_of(state))
+    lessons = [Tip.from_json(item["tip"]) for item in state.get("lessons", ())]
+    return View(
+        state["task"],
+        snapshot,
+        values,
+        state["history"],
+        exemplars,
+        [*tips, *lessons],
+        undo=undo_of(state),
+        abstract=state.get("abstract", ""),
+    )
 
 
 def _asking(gap: Gap) -> dict[str, Any]:

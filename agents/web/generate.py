@@ -106,7 +106,7 @@ def generation_prompt(view: View, *, finish: bool = True) -> list[Message]:
         )
         for item in view.exemplars
     ]
-    page = view.snapshot.text(PAGE_BUDGET, view.instruction)
+    page = view.abstract or view.snapshot.text(PAGE_BUDGET, view.instruction)
     return [
         Message.system(f"{SYSTEM}\nThe actions:\n{forms}"),
         Message(

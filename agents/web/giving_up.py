@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from .state import Done, WebState
@@ -12,7 +11,6 @@ from .undo import undone
 PATIENCE = 6
 # How many actions a reason names of each kind.
 NAMED = 6
-BLOCKED = re.compile(r"blocked \w+ to (\S+): not on the allow-list")
 
 
 def stuck(history: Sequence[Done]) -> bool:
@@ -35,9 +33,8 @@ def reason(state: WebState, why: str, *, denied: Sequence[str] = ()) -> str:
         ("not offered by the approval policy", denied),
     )
     parts += [f"{name}: {_listed(words)}" for name, words in told if words]
-    hosts = dict.fromkeys(host for step in history for host in BLOCKED.findall(step["result"]))
-    if hosts:
-        parts.append(f"blocked: {', '.join(hosts)} (allow with --allow HOST)")
+    if hosts := state.get("blocked", ()):
+        parts.append(f"blocked: {_listed(hosts)} (allow with --allow HOST)")
     return "; ".join(parts)
 
 

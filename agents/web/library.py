@@ -11,10 +11,23 @@ from agentkit.config import Settings
 from agentkit.content import Image
 from agentkit.contracts.event import Note
 from agentkit.errors import MissingExtra, OtherVersion, UsageError
+from agentkit.models import Model
 from agentkit.models.embed import load_embedder
 from agentkit.runtime.run import Run
 
-from ...memory import ExemplarMemory, Match, MemoryBank, Step, Tip, TipMemory, default_folder, shipped
+from ...memory import (
+    ExemplarMemory,
+    Match,
+    MemoryBank,
+    Step,
+    Tip,
+    TipMemory,
+    Trial,
+    default_folder,
+    learn_tips,
+    shipped,
+)
+from ...memory.remember import beside
 
 OFF = "off"
 # How many steps of earlier turns and how many tips are recalled.
@@ -35,6 +48,11 @@ class Library:
         self._shipped: ExemplarMemory | None = None
         self._tips: TipMemory | None = None
         self._steps: MemoryBank | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is recalled and kept."""
+        return self._given != OFF
 
     @property
     def place(self) -> str | None:
@@ -88,6 +106,36 @@ class Library:
         shown = [Step.model_validate(step) for step in steps]
         return len(self._bank().remember(conversation, task, shown, site=site, run=run.info.id))
 
+    async def refine(self, conversation: str, run: Run, model: Model) -> int:
+        """Have a model give a reason for each step of the run's turn; returns how many steps have one."""
+        steps = [step for step in self._bank().conversation(conversation) if step.run == run.info.id]
+        return sum(bool(step.rationale) for step in await self._bank().reflect(model, steps))
+
+    async def learn(
+        self,
+        failed: Trial | None,
+        lessons: Sequence[Tip],
+        shown: Sequence[str],
+        run: Run,
+        model: Model | None,
+    ) -> list[Tip]:
+        """Keep what a run teaches: tips of a failure beside kept successes of its kind, and lessons as they are.
+
+        A failure counts against the tips that the run was ``shown``. Nothing is kept where there is no memory yet
+        and the user named none.
+        """
+        try:
+            if self._given is None and not self._there():
+                return []
+            tips = self._tip_memory()
+            if failed is None:
+                return tips.learn(lessons)
+            tips.credit(shown, success=False)
+            return await learn_tips(tips, [failed, *beside(self.memory, [failed])], model)
+        except (MissingExtra, OtherVersion) as error:
+            run.emit(Note(level="warning", text=f"nothing is learned from this run: {error}"))
+            return []
+
     def _earlier(self, task: str, run: Run) -> list[dict[str, Any]]:
         name = run.info.arguments.get("conversation")
         if not name or not self._there():
@@ -98,9 +146,12 @@ class Library:
     def _advice(self, task: str) -> list[Match[Tip]]:
         if not self._there():
             return []
+        return self._tip_memory().recall(task, TIPS)
+
+    def _tip_memory(self) -> TipMemory:
         if self._tips is None:
             self._tips = TipMemory(self.memory.folder, embedder=self.memory.embedder)
-        return self._tips.recall(task, TIPS)
+        return self._tips
 
     def _bank(self) -> MemoryBank:
         if self._steps is None:

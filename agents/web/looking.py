@@ -1,4 +1,4 @@
-"""The nodes that take in: the page, what was done before, and at the end what to keep of it."""
+"""The nodes that take in: the page, and what was done before."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentkit.contracts.event import Observed, Recalled
-from agentkit.runtime.journal import Effect
 
 from .context import WebContext
 from .library import Library
-from .page import load_snapshot, page_text
+from .page import load_snapshot, without_ids
 from .state import WebState, first_state
-from .undo import kept
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Looking:
 
     async def recall(self, state: WebState, context: WebContext) -> dict[str, Any]:
         """Look up exemplars and tips, once a run."""
-        task, text = state["task"], page_text(load_snapshot(state["page"]), state["task"])
+        task, text = state["task"], without_ids(state["abstract"])
 
         async def look() -> list[dict[str, Any]]:
             screen, most = context.run.get_image(state["screen"]), self.exemplars
@@ -66,17 +64,3 @@ class Looking:
             items = [{key: item[key] for key in ("kind", "id", "task", "similarity")} for item in found]
             context.run.emit(Recalled(query=task, items=items))
         return {"recalled": found}
-
-    async def keep_turn(self, state: WebState, context: WebContext) -> dict[str, Any]:
-        """Keep what was done for the next turns of the conversation that this run belongs to."""
-        name = context.run.info.arguments.get("conversation")
-        steps = [{"observation": step["page"], "action": step["words"]} for step in kept(state["history"])]
-        if name and steps:
-            task = state["task"]
-
-            async def store() -> int:
-                return await asyncio.to_thread(self.library.keep_turn, name, task, steps, context.run)
-
-            effect = Effect("remember", {"conversation": name}, f"keep the turn of {name!r}", replayable=True)
-            await context.run.journal.act(effect, store)
-        return {}

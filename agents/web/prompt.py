@@ -11,7 +11,7 @@ from ...memory.exemplar import Exemplar
 from ...memory.tips import Tip
 from ...tools.browser import Snapshot
 from .candidates import Candidate
-from .page import page_text
+from .page import page_text, without_ids
 from .state import Done
 from .values import Value
 
@@ -26,6 +26,7 @@ class View:
     """All that a decision rests on.
 
     ``values`` holds what the task and the user named, ``undo`` takes the last action back where that can be done.
+    ``abstract`` is the part of the page that bears on the task (empty: it is made here).
     ``barred`` are words of actions that were just found to lead nowhere.
     """
 
@@ -37,6 +38,7 @@ class View:
     tips: Sequence[Tip] = field(default=())
     undo: Candidate | None = None
     barred: Sequence[str] = ()
+    abstract: str = ""
 
     @property
     def instruction(self) -> str:
@@ -46,7 +48,7 @@ class View:
     @property
     def page(self) -> str:
         """The page in words, without ids."""
-        return page_text(self.snapshot, self.instruction)
+        return without_ids(self.abstract) if self.abstract else page_text(self.snapshot, self.instruction)
 
 
 def with_answers(task: str, values: Sequence[Value]) -> str:

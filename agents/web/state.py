@@ -30,6 +30,7 @@ class WebState(TypedDict):
     """What the graph carries.
 
     ``url`` is where the task starts; an ``episode`` starts and ends by its own rules. ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
+    ``abstract`` is the part of its text that bears on the task, ``lessons`` what was learned from steps of this run.
     ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
@@ -46,7 +47,9 @@ class WebState(TypedDict):
     seen: int
     blocked: list[str]
     downloads: list[str]
+    abstract: str
     recalled: list[dict[str, Any]] | None
+    lessons: list[dict[str, Any]]
     history: list[Done]
     answers: list[dict[str, Any]]
     decision: dict[str, Any] | None
@@ -73,7 +76,9 @@ def first_state(task: str, family: str = "", url: str | None = None, *, episode:
         seen=0,
         blocked=[],
         downloads=[],
+        abstract="",
         recalled=None,
+        lessons=[],
         history=[],
         answers=[],
         decision=None,

@@ -33,7 +33,7 @@ class SessionConfig:
     How the browser is opened: ``headed`` in a window; with ``profile``, a folder in which cookies and storage stay
     between sessions; or ``cdp``, the address of a running browser, in which the session gets a context of its own.
     ``proxy`` is an ``http``, ``https`` or ``socks5`` URL, with credentials if need be: what the allow-list lets
-    through goes there. ``video`` is a folder for a video of each tab.
+    through goes there. ``video`` is a folder for a video of each tab. With ``read_only`` pages send nothing.
 
     ``load_timeout`` bounds a navigation, ``action_timeout`` an action on an element, ``settle_timeout`` the
     wait for its effect (``quiet`` without a change ends it), ``send_timeout`` the wait for the answer to what a
@@ -59,6 +59,7 @@ class SessionConfig:
     cdp: str | None = None
     proxy: str | None = field(default=None, repr=False)
     video: Path | None = None
+    read_only: bool = False
     sandbox: bool = False
     root: str | None = None
     ignore: str | None = None

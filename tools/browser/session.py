@@ -20,6 +20,7 @@ from .ids import Ids
 from .launch import require_playwright
 from .opening import open_context
 from .profile import keep_session_cookies
+from .reading import only_read
 from .script import PageScript
 from .secrets import Secrets
 from .sends import Sends, frame_of, reads
@@ -111,6 +112,8 @@ class BrowserSession:
         context.set_default_timeout(self.config.action_timeout * 1000)
         await context.add_init_script(script=self.script.source)
         await self._wall.guard(context)
+        if self.config.read_only:
+            await only_read(context, self.events)
         context.on("page", self._adopt)
         context.on("dialog", self._on_dialog)
         context.on("request", self._on_request)

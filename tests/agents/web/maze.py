@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HALL = """<!doctype html><title>Hall</title><h1>Hall</h1>
-<a href="/cellar">Door A</a> <a href="/garden">Door B</a> <a href="/order">Door C</a>"""
+<a href="/cellar">Door A</a> <a href="/garden">Door B</a> <a href="/order">Door C</a> <button>Nothing</button>"""
 CELLAR = '<!doctype html><title>Cellar</title><p>Dark.</p><a href="/">Out</a>'
 GARDEN = '<!doctype html><title>Garden</title><p>Green.</p><a href="/treasure">Gate</a> <a href="/">Out</a>'
 TREASURE = "<!doctype html><title>Treasure</title><h1>The treasure is here</h1>"

@@ -233,11 +233,10 @@ def test_after_many_actions_without_effect_nothing_is_expected() -> None:
 
 def test_a_reason_says_what_was_tried_and_what_would_help() -> None:
     state: Any = first_state("x")
-    blocked = done('click link "Elsewhere"', changed=False)
-    blocked["result"] = "nothing changed; blocked navigation to other.example: not on the allow-list"
     state |= {
         "page": {"title": "Shop", "url": "http://shop/"},
-        "history": [done("a"), done("b"), done(WORDS), blocked],
+        "history": [done("a"), done("b"), done(WORDS), done('click link "Elsewhere"', changed=False)],
+        "blocked": ["other.example"],
         "refused": ["pay"],
     }
     told = reason(state, "nothing is left", denied=["delete"])
