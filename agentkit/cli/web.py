@@ -30,6 +30,14 @@ class Assets(StrEnum):
     any = "any"
 
 
+class Show(StrEnum):
+    """How a model that writes its actions sees the page."""
+
+    text = "text"
+    marks = "marks"
+    both = "both"
+
+
 class Policy(StrEnum):
     """How the next action is decided: ranked by likelihood, or generated."""
 
@@ -60,6 +68,16 @@ def web(
         list[Path] | None,
         typer.Option("--upload", help="A file that may be given to a page; repeatable."),
     ] = None,
+    actions: Annotated[
+        str | None,
+        typer.Option(
+            "--actions", help="What may be done, by name, with commas: click,fill,scroll. Default: all."
+        ),
+    ] = None,
+    show: Annotated[
+        Show,
+        typer.Option(help="How a model that writes sees the page: text, a picture with marks, or both."),
+    ] = Show.text,
     conversation: Annotated[
         str | None,
         typer.Option("--conversation", help="Runs of this name recall what was done for it before."),
@@ -128,7 +146,8 @@ def web(
         "viewport": None if viewport is None else size_of(viewport),
     }
     browser = {name: value for name, value in opening.items() if value is not None}
-    given = {"secrets": secret or [], "uploads": upload or []}
+    names = None if actions is None else [name.strip() for name in actions.split(",") if name.strip()]
+    given = {"secrets": secret or [], "uploads": upload or [], "actions": names, "show": show.value}
     make: Any = agent_class("web")
     agent = make(policy=policy.value, browser=browser, settings=settings, answers=answers, **given)
     named = {} if conversation is None else {"conversation": conversation}
@@ -136,3 +155,13 @@ def web(
         run_agent(agent, lambda: agent.arun(task, out=flags.out, url=url, allow=allow or [], **named), flags),
         flags,
     )
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Return the width and height of ``1280x720``. Raises ``UsageError``."""
+    found = re.fullmatch(r"(\d{2,5})\s*[xX×,]\s*(\d{2,5})", text.strip())
+    if found is None:
+        raise UsageError(
+            f"{text!r} is no size of a page", mend="write width x height in pixels, such as 1280x720"
+        )
+    return int(found[1]), int(found[2])

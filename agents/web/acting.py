@@ -7,12 +7,13 @@ from typing import Any
 from agentkit.errors import ToolError
 from agentkit.runtime.journal import Effect, UnknownAction
 
-from ...tools.browser import Action, replayable
+from ...tools.browser import ACTIONS, Action, replayable
 from .candidates import Candidate, decided
 from .context import WebContext
 from .offer import done_step
 from .page import load_snapshot
 from .state import WebState
+from .undo import NAME as UNDO
 
 
 async def act(state: WebState, context: WebContext) -> dict[str, Any]:
@@ -72,7 +73,8 @@ def _effect(state: WebState, choice: Candidate) -> tuple[Effect, Action]:
         action.name,
         {"action": action.to_json(), "number": len(state["history"])},
         choice.words,
-        replayable=replayable(action),
+        # What an action of the user's own does when it is repeated, nobody knows.
+        replayable=replayable(action) and (action.name in ACTIONS or action.name == UNDO),
         irreversible=state.get("approval") is not None,
         box=box,
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...tools.browser import Element, Secret, Snapshot, irreversible
+from ...tools.browser import ACTIONS, Element, Secret, Snapshot, irreversible
 from .candidates import Candidate, decided
 from .given import secrets_for
 from .page import TEXT_FIELDS, load_snapshot
 from .prompt import View
+from .undo import NAME as UNDO
 from .values import Source, tokens_of
 
 YES, NO = "yes", "no"
@@ -49,8 +50,19 @@ def needs_approval(view: View, choice: Candidate, *, sandbox: bool = False) -> s
     """
     if sandbox or choice.action is None:
         return None
-    reasons = [irreversible(view.snapshot, choice.action), _untrusted(view, choice), _misplaced(view, choice)]
+    reasons = [
+        _unknown(choice),
+        irreversible(view.snapshot, choice.action),
+        _untrusted(view, choice),
+        _misplaced(view, choice),
+    ]
     return "; ".join(reason for reason in reasons if reason) or None
+
+
+def _unknown(choice: Candidate) -> str | None:
+    assert choice.action is not None, "only actions need approval"
+    known = choice.action.name in ACTIONS or choice.action.name == UNDO
+    return None if known else "it is an action of your own, and what it does is not known"
 
 
 def origin_of(text: str, view: View, element: Element | None = None) -> Origin:

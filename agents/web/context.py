@@ -15,15 +15,15 @@ from agentkit.runtime.context import Context
 from agentkit.runtime.journal import Entry
 
 from ...tools.browser import (
+    ACTIONS,
     Action,
+    ActionSet,
     BrowserEvent,
     BrowserSession,
     Effect,
     SessionConfig,
     Snapshot,
     observe,
-    perform,
-    replay,
 )
 from ...tools.browser.actions import goto
 from ...tools.browser.profile import write_private
@@ -50,6 +50,7 @@ class WebContext(Context):
     config: SessionConfig = field(default_factory=SessionConfig)
     browser: Browser | None = None
     episode: Episode | None = None
+    actions: ActionSet = field(default_factory=lambda: ACTIONS)
     current: bool = False
     _session: BrowserSession | None = None
     _branch: BrowserSession | None = None
@@ -107,7 +108,7 @@ class WebContext(Context):
         session = await self.session()
         if action.name == UNDO:
             return await self._undo(session, int(str(action.value)))
-        found = await (perform if self.current else replay)(session, action)
+        found = await (self.actions.perform if self.current else self.actions.replay)(session, action)
         await self.save_storage(session)
         return found
 
@@ -189,7 +190,7 @@ class WebContext(Context):
             self._warn(f"{entry.effect.describe} is not repeated on the fresh page")
             return False
         try:
-            await replay(session, Action.from_json(entry.effect.arguments["action"]))
+            await self.actions.replay(session, Action.from_json(entry.effect.arguments["action"]))
         except ToolError as error:
             self._warn(f"{entry.effect.describe} can't be repeated on the fresh page: {error.message}")
             return False

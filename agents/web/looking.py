@@ -32,9 +32,11 @@ class Looking:
             snapshot, picture = await context.look()
             screen = context.run.put_image(picture)
             restored, context.current = not context.current, True
-            refused = (await context.session()).refused
-            seen = {"page": snapshot.to_json(), "screen": screen, "restored": restored, "blocked": refused}
-            return {**seen, "downloads": await context.downloads()}
+            session = await context.session()
+            tabs = [tab.url for tab in session.tabs]
+            page = {"page": snapshot.to_json(), "screen": screen, "tabs": tabs}
+            downloads = await context.downloads()
+            return {**page, "restored": restored, "blocked": session.refused, "downloads": downloads}
 
         found = await context.run.journal.read("observe", {"number": seen}, look)
         page = found["page"]
@@ -44,6 +46,7 @@ class Looking:
             **fresh,
             "page": page,
             "screen": found["screen"],
+            "tabs": found.get("tabs", []),
             "seen": seen + 1,
             "downloads": found.get("downloads", []),
             "blocked": sorted({*state.get("blocked", ()), *found.get("blocked", ())}),

@@ -11,7 +11,7 @@ from agentkit.models import Model
 from agentkit.models.embed import Embedder
 
 from ...agents.web.candidates import Candidate, candidates_of
-from ...agents.web.generate import generate
+from ...agents.web.generate import Writing, generate
 from ...agents.web.missing import gaps
 from ...agents.web.page import name_of, page_text
 from ...agents.web.prompt import View
@@ -74,7 +74,7 @@ class AgentPolicy:
 
     async def _written(self, view: View, may_ask: bool) -> Answer:
         try:
-            choice, text = await generate(self.model, view, finish=False)
+            choice, text = await generate(self.model, view, Writing(finish=False))
         except (ToolError, ModelError):
             # An action that is none is a wrong answer, not a failed evaluation.
             return Answer()

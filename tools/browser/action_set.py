@@ -66,6 +66,10 @@ class ActionSet(Mapping[str, Function]):
     def __or__(self, other: Mapping[str, Function]) -> ActionSet:
         return ActionSet({**self, **other})
 
+    def takes(self, name: str) -> Mapping[str, bool]:
+        """Return the parameters of an action after the session, with whether each must be given."""
+        return self._takes[name]
+
     def describe(self) -> str:
         """Return the actions for a prompt, a line each: how it is called, and the first line of its docstring."""
         return "\n".join(f"{_call(name, self._takes[name])}: {_first(self[name])}" for name in self)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.content import Box, Image
 from agentkit.errors import ToolError
 
+from .config import SessionConfig
 from .downloads import safe_name, unused
 from .effect import Effect
 from .observe import observe
@@ -78,12 +79,16 @@ async def upload_file(session: BrowserSession, element: str, file: str | tuple[s
     return replace(effect, text=f"gave {', '.join(path.name for path in paths)}; {effect.text}")
 
 
+def uploadable(config: SessionConfig) -> dict[str, Path]:
+    """Return the files that may be given to a page, by name: those the user named, and what was downloaded."""
+    downloaded = sorted(config.downloads.iterdir()) if config.downloads and config.downloads.is_dir() else []
+    return {path.name: path for path in [*downloaded, *config.uploads] if path.is_file()}
+
+
 def _allowed(session: BrowserSession, name: str) -> Path:
     """Return the file of a name, among those that may be uploaded. Raises ``ToolError`` for any other."""
-    config = session.config
-    downloaded = sorted(config.downloads.iterdir()) if config.downloads and config.downloads.is_dir() else []
-    known = {path.name: path for path in [*downloaded, *config.uploads] if path.is_file()}
-    named = {str(path): path for path in config.uploads if path.is_file()}
+    known = uploadable(session.config)
+    named = {str(path): path for path in session.config.uploads if path.is_file()}
     found = known.get(name) or named.get(name)
     if found is None:
         raise ToolError(f"{name!r} may not be uploaded; these may: {', '.join(sorted(known)) or 'none'}")

@@ -179,6 +179,8 @@
     if (control.required) states.push("required");
     if (aria("invalid") === "true") states.push("invalid");
     if ((tag === "SELECT" || el.type === "file") && el.multiple) states.push("multiple");
+    // Only what the page says: links and pictures can be dragged everywhere, and nobody means it.
+    if (el.getAttribute("draggable") === "true") states.push("draggable");
     if (tag === "INPUT" && TYPES.has(el.type)) states.push(el.type);
     if (pays(control)) states.push("payment");
     const focus = el.getRootNode().activeElement;
