@@ -26,6 +26,7 @@ MOST_FIELDS = 8
 _BY: Mapping[Source, str] = {
     "task": "your task",
     "user": "your answer",
+    "correction": "your correction",
     "memory": "your memory",
     "page": "the page",
     "model": "the model",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from agentkit.attention.edits import Boost, Edit
+from agentkit.attention.edits import Boost, Edit, Mute
 from agentkit.contracts.event import Decided
 from agentkit.models import Model
 
 from .candidates import Candidate
+from .order import named
 from .prompt import NO_TASK, View, ranking_prompt
 
 
@@ -17,27 +19,38 @@ from .prompt import NO_TASK, View, ranking_prompt
 class Ranking:
     """How candidates are ranked.
 
-    The score of a candidate is log p(words | task, page) - ``prior`` * log p(words | page without a task): what
-    the task adds (pointwise mutual information at 1), so that a likely phrase is not chosen for being likely
-    (contextual calibration, Zhao et al. 2021, arXiv 2102.09690, adapted to rankings). ``boost`` multiplies the
-    attention on the task, for models whose attention can be edited. Both were chosen on tuning seeds (docs/web.md).
+    The score of a candidate is log p(words | task, page) - ``prior`` * log p(words | page without a task) + ``named``
+    where the task names what it acts on or puts in. The prior is what the task adds to (pointwise mutual information
+    at 1), so that a likely phrase is not chosen for being likely (contextual calibration, Zhao et al. 2021, arXiv
+    2102.09690, adapted to rankings). ``boost`` multiplies the attention on the task, ``page`` that on untrusted text
+    (the page, and exemplars of what pages said), for models whose attention can be edited. All were chosen on tuning
+    seeds (docs/miniwob.md). ``exemplars``: how many are shown.
     """
 
-    boost: float = 15.0
+    boost: float = 5.0
+    page: float = 0.3
     prior: float = 0.5
+    named: float = 2.0
     exemplars: int = 1
+
+    @classmethod
+    def unedited(cls, **more: Any) -> Ranking:
+        """Return a ranking that leaves the model's attention as it is."""
+        return cls(boost=1.0, page=1.0, **more)
 
     def edits(self, model: Model) -> list[Edit]:
         """Return the attention edits of a ranking call."""
-        if self.boost == 1.0 or not model.capabilities.attention:
+        if not model.capabilities.attention:
             return []
-        return [Boost("instruction", self.boost)]
+        boost = [Boost("instruction", self.boost)] if self.boost != 1.0 else []
+        return [*boost, Mute("untrusted", self.page)] if self.page != 1.0 else [*boost]
 
     @property
     def rule(self) -> str:
         """How the scores are made, in words."""
         prior = f" - {self.prior:g} * log p(words | page)" if self.prior else ""
-        return f"log p(words | task, page){prior}"
+        named = f" + {self.named:g} if the task names it" if self.named else ""
+        return f"log p(words | task, page){prior}{named}"
 
     async def choose(
         self, model: Model, view: View, candidates: Sequence[Candidate]
@@ -46,18 +59,28 @@ class Ranking:
         if len(candidates) == 1:
             return candidates[0], Decided(choice=candidates[0].words)
         words = [candidate.words for candidate in candidates]
-        scores = await self.score(model, view, words)
+        scores = await self.score(model, view, candidates)
         best = candidates[max(range(len(scores)), key=scores.__getitem__)]
         return best, Decided(choice=best.words, options=words, scores=scores, rule=self.rule)
 
-    async def score(self, model: Model, view: View, words: Sequence[str]) -> list[float]:
-        """Return the score of each candidate's words; higher is better."""
+    async def score(self, model: Model, view: View, candidates: Sequence[Candidate]) -> list[float]:
+        """Return the score of each candidate; higher is better."""
+        words = [candidate.words for candidate in candidates]
         prompts = [ranking_prompt(view)]
         if self.prior:
             prompts.append(ranking_prompt(view, task=NO_TASK))
         found = await model.score_each(prompts, words, edits=self.edits(model))
-        with_task = found[0].values("sum")
-        if not self.prior:
-            return list(with_task)
-        without = found[1].values("sum")
-        return [a - self.prior * b for a, b in zip(with_task, without, strict=True)]
+        scores = list(found[0].values("sum"))
+        if self.prior:
+            prior = found[1].values("sum")
+            scores = [score - self.prior * less for score, less in zip(scores, prior, strict=True)]
+        more = [self.named if _is_named(candidate, view.instruction) else 0.0 for candidate in candidates]
+        return [score + bonus for score, bonus in zip(scores, more, strict=True)]
+
+
+def _is_named(candidate: Candidate, task: str) -> bool:
+    """Say whether a task names what a candidate puts in, or else the element that it acts on."""
+    if candidate.value is not None:
+        return named(candidate.value.text, task)
+    target = candidate.action.target if candidate.action else None
+    return target is not None and named(target.name, task)

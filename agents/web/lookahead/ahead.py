@@ -46,7 +46,7 @@ class RankedAhead:
         if len(options) < 2:
             return [Proposal(option, 1.0) for option in options]
         model = await context.model("decide")
-        scores = await self.ranking.score(model, view, [option.words for option in options])
+        scores = await self.ranking.score(model, view, options)
         pairs = zip(options, shares(scores), strict=True)
         return sorted((Proposal(*pair) for pair in pairs), key=lambda proposal: -proposal.likely)
 

@@ -30,7 +30,8 @@ class Chooser(Model):
         ranks = [
             self.wanted.index(option) if option in self.wanted else len(self.wanted) for option in options
         ]
-        scores = tuple(-float(rank) for rank in ranks)
+        # Far apart: what the agent adds to a likelihood changes nothing.
+        scores = tuple(-10.0 * rank for rank in ranks)
         # Without the task every option is alike, so that a ranking that subtracts the prior keeps the order.
         flat = tuple(0.0 for _ in options)
         usage = Usage(calls=1)
