@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.async_api import Frame, Request
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Beacons and pings are for statistics: nobody waits for their answers.
 _BY_SCRIPT = frozenset({"fetch", "xhr"})
 
@@ -56,7 +56,7 @@ class Sends:
 
 def reads(request: Request) -> bool:
     """Say whether a request only asks for something, by its method."""
-    return request.method in _READS
+    return request.method in READS
 
 
 def frame_of(request: Request) -> Frame | None:

@@ -66,7 +66,13 @@ class BrowserSession:
         self.next_dialog: str | None = None
         self.navigated = False
         upstream = Upstream.of(self.config.proxy) if self.config.proxy else None
-        self._wall = Wall(self.allow, self.events, any_assets=self.config.assets == "any", upstream=upstream)
+        self._wall = Wall(
+            self.allow,
+            self.events,
+            any_assets=self.config.assets == "any",
+            read_only=self.config.read_only,
+            upstream=upstream,
+        )
         self._browser = browser
         self._context: BrowserContext | None = None
         self._page: Page | None = None

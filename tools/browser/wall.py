@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from .allow import AllowList
 from .events import EventLog
 from .gate import Gate
+from .sends import READS
 from .upstream import Upstream
 
 if TYPE_CHECKING:
@@ -28,12 +29,19 @@ class Wall:
     """
 
     def __init__(
-        self, allow: AllowList, events: EventLog, *, any_assets: bool, upstream: Upstream | None = None
+        self,
+        allow: AllowList,
+        events: EventLog,
+        *,
+        any_assets: bool,
+        read_only: bool = False,
+        upstream: Upstream | None = None,
     ) -> None:
         self.allow = allow
         self.gate = Gate(self._may_connect, self._on_refused, self._on_failed, upstream)
         self._events = events
         self._any_assets = any_assets
+        self._read_only = read_only
         self._assets: set[tuple[str, int, str]] = set()
         self._named: set[str] = set()
 
@@ -90,6 +98,8 @@ class Wall:
         await route.close()
 
     def _may_connect(self, host: str, port: int, method: str) -> bool:
+        if self._read_only and method not in READS and method != "CONNECT":
+            return False
         asked = (host, port, "GET" if method == "HEAD" else method)
         return self.allow.allows(host, port) or asked in self._assets
 

@@ -13,7 +13,11 @@ GARDEN = '<!doctype html><title>Garden</title><p>Green.</p><a href="/treasure">G
 TREASURE = "<!doctype html><title>Treasure</title><h1>The treasure is here</h1>"
 # A button that posts, and one that a script makes post.
 ORDER = """<!doctype html><title>Order</title><form method="post" action="/sent"><button>Go on</button></form>
-<button onclick="fetch('/sent', {method: 'POST'}); document.title = 'Told'">Tell</button>"""
+<button onclick="fetch('/sent', {method: 'POST'}); document.title = 'Told'">Tell</button>
+<button onclick="navigator.sendBeacon('/sent', 'x')">Signal</button> <a href="/cellar">Away</a>
+<script>addEventListener('pagehide', () => navigator.sendBeacon('/left', 'x'))</script>"""
+# Another page each time, in words: it can't be opened a second time.
+ODD = '<!doctype html><title>Odd</title><p>Word {0}</p><a href="/">Door A</a> <a href="/garden">Door B</a>'
 # What is on it changes with each visit, by itself.
 CLOCK = """<!doctype html><title>Clock</title><p>It is 12:00:{0:02}. Visitor {0}. Loaded {0} seconds ago.</p>
 <a href="/clock">Again</a>"""
@@ -38,6 +42,7 @@ class Maze:
                 path = self.path.partition("?")[0]
                 maze.asked.append(path)
                 pages = {"/": HALL, "/cellar": CELLAR, "/garden": GARDEN, "/treasure": TREASURE}
+                pages["/odd"] = ODD.format("ab"[len(maze.asked) % 2] * 3)
                 pages |= {"/order": ORDER, "/panel": PANEL, "/clock": CLOCK.format(next(visits) % 60)}
                 body = pages.get(path)
                 return self.send_error(404) if body is None else self._say(body)
