@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -86,15 +87,18 @@ class Flags:
 
     def answerers(self) -> list[Answerer]:
         """Return who answers questions: the answers file, then the terminal when somebody sits there."""
-        import sys
-
         from ..runtime.ask import AnswersFile
         from .terminal import TerminalAnswerer
 
         found: list[Answerer] = [AnswersFile.load(self.answers)] if self.answers else []
-        if sys.stdin.isatty() and not self.no_input:
+        if asks_here(self):
             found.append(TerminalAnswerer())
         return found
+
+
+def asks_here(flags: Flags) -> bool:
+    """Say whether somebody sits at the terminal who may be asked."""
+    return sys.stdin.isatty() and not flags.no_input
 
 
 SETTINGS = ("model", "see", "decide", "max_steps", "max_calls", "timeout", "cache")

@@ -96,6 +96,10 @@ def _answered(event: ev.Answered) -> Line:
     return f"  ! {event.by} answered: {event.answer}", "yellow"
 
 
+def _corrected(event: ev.Corrected) -> Line:
+    return f"  ! {event.by} corrected: {event.text}", "yellow"
+
+
 def _remembered(event: ev.Remembered) -> Line:
     return f"  + remembered: {event.task} ({counted(event.steps, 'step')})", "cyan"
 
@@ -132,6 +136,7 @@ _LINES: list[tuple[type[ev.EventBase], Callable[[Any], Line | None]]] = [
     (ev.ToolCalled, _tool),
     (ev.Asked, _asked),
     (ev.Answered, _answered),
+    (ev.Corrected, _corrected),
     (ev.Remembered, _remembered),
     (ev.Recalled, _recalled),
     (ev.BudgetSpent, _spent),

@@ -13,6 +13,10 @@ from .flags import Flags
 def resume(
     run: Annotated[Path, typer.Argument(help="The run folder.")],
     answer: Annotated[str | None, typer.Option("--answer", help="The answer to its question.")] = None,
+    correction: Annotated[
+        str | None,
+        typer.Option("--correction", help="What should be different from now on (a web task)."),
+    ] = None,
     *,
     flags: Flags,
 ) -> None:
@@ -27,8 +31,8 @@ def resume(
     folder = RunFolder.open(run)
     result = folder.info.result
     if result is not None and result.status == "done":
-        if answer is not None:
-            raise UsageError(f"{run} is done: there is no question to answer")
+        if answer is not None or correction is not None:
+            raise UsageError(f"{run} is done: there is nothing to answer or to correct")
         note("this run is done already")
         finish(result, flags)
         return
@@ -39,8 +43,10 @@ def resume(
         folder.save()
     settings = flags.settings(**recorded_models(folder.info))
     if folder.info.agent == KIND:
+        if correction is not None:
+            raise UsageError("a run file takes no corrections", mend="correct the run of its step")
         scripted = ScriptedRun.reopen(folder, settings, flags.answerers())
         finish(run_agent(scripted, lambda: scripted.go(answer), flags), flags)
         return
     agent = remake(folder.info, settings, flags.answerers())
-    finish(run_agent(agent, lambda: agent.aresume(run, answer), flags), flags)
+    finish(run_agent(agent, lambda: agent.aresume(run, answer, correction=correction), flags), flags)

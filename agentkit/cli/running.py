@@ -16,7 +16,8 @@ from rich.text import Text
 from ..content.box import box_text
 from ..contracts.result import Evidence, Result, Usage
 from .exits import INTERRUPTED, code_of
-from .flags import Flags
+from .flags import Flags, asks_here
+from .interrupts import taking_part
 from .progress import progress
 from .terminal import complain, counted, note, out, plain, print_json, show, show_question
 
@@ -38,18 +39,26 @@ class Runner(Protocol):
 def run_agent(
     agent: Runner, start: Callable[[], Awaitable[Result]], flags: Flags, listener: Listener | None = None
 ) -> Result:
-    """Run an agent with progress lines (or another ``listener``); an interrupted run says how to go on with it."""
+    """Run an agent with progress lines (or another ``listener``); an interrupted run says how to go on with it.
+
+    Ctrl-C lets the user correct an agent that can be corrected; with ``--no-input`` it pauses it.
+    """
     agent.listeners.append(listener or progress())
 
     async def work() -> Result:
-        try:
-            return await start()
-        except asyncio.CancelledError:
-            if agent.last_run is not None:
-                note(f"interrupted; go on with: {resume_command(str(agent.last_run))}", "yellow")
-            raise
-        finally:
-            await agent.aclose()
+        with taking_part(agent, asks=asks_here(flags), pauses=flags.no_input) as part:
+            try:
+                return await start()
+            except asyncio.CancelledError:
+                if agent.last_run is not None:
+                    note(f"interrupted; go on with: {resume_command(str(agent.last_run))}", "yellow")
+                if part is not None and part.leaving:
+                    raise KeyboardInterrupt from None
+                raise
+            finally:
+                if part is not None:
+                    await part.close()
+                await agent.aclose()
 
     return wait_for(work())
 

@@ -103,12 +103,24 @@ class TerminalAnswerer:
 
     async def answer(self, question: Question) -> str | None:
         show_question(question)
-        err().print(Text("> ", style="bold yellow"), end="")
+        prompt()
         return chosen(question, await read_line())
 
 
 # What was read of standard input beyond the line that was asked for.
 _rest = bytearray()
+# Who waits for a line: two at a time would take each other's.
+_waiting: list[int] = []
+
+
+def prompt() -> None:
+    """Show that something may be typed."""
+    err().print(Text("> ", style="bold yellow"), end="")
+
+
+def reading() -> bool:
+    """Say whether a line is waited for."""
+    return bool(_waiting)
 
 
 async def read_line() -> str:
@@ -133,12 +145,13 @@ async def _readable(descriptor: int) -> None:
     """Wait for input. A blocking read in a thread could not be cancelled, and one here would swallow Ctrl-C."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
+    _waiting.append(descriptor)
     try:
         loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+        await ready
     except PermissionError:
         # A plain file, which is always ready.
         return
-    try:
-        await ready
     finally:
+        _waiting.remove(descriptor)
         loop.remove_reader(descriptor)

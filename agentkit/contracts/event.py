@@ -224,6 +224,14 @@ class Answered(EventBase):
     by: str = "caller"
 
 
+class Corrected(EventBase):
+    """What the user said beside the question: heard by the agent from here on. ``by`` as in ``answered``."""
+
+    kind: Literal["corrected"] = "corrected"
+    text: str
+    by: str = "caller"
+
+
 class Said(EventBase):
     """A piece of an answer while it is written; the pieces of a node, joined, are the answer."""
 
@@ -310,6 +318,7 @@ Event = Annotated[
     | Found
     | Asked
     | Answered
+    | Corrected
     | Said
     | Remembered
     | Recalled

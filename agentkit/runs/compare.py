@@ -13,7 +13,7 @@ from .folder import EVENTS, RunFolder
 # Runs that ended so have no last word: a replay of them goes on until the recording ends.
 CUT_SHORT = ("interrupted", "stopped")
 # What is decided inside of nodes, and again when a node runs again.
-IN_NODES = ("act", "look", "call")
+IN_NODES = ("act", "look", "call", "correction")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def decisions(events: Iterable[ev.EventBase]) -> list[Decision]:
             found.setdefault(Decision("call", f"{event.tool} {event.arguments}", event.span))
         elif isinstance(event, ev.Asked):
             found.setdefault(Decision("ask", event.question.text, event.question.id))
+        elif isinstance(event, ev.Corrected):
+            found.setdefault(Decision("correction", event.text, event.span))
         elif isinstance(event, ev.Answered):
             found.setdefault(Decision("answer", event.answer, event.id))
     return list(found)

@@ -49,7 +49,11 @@ class Recording:
 
     def answer(self, question: str) -> dict[str, Any] | None:
         """Return the recorded answer to a question, None when it was never answered."""
-        found = self._effects.get((f"answer:{question}", question), [])
+        return self.at(f"answer:{question}", question)
+
+    def at(self, scope: str, key: str) -> dict[str, Any] | None:
+        """Return the last effect of this scope and key, None when there is none."""
+        found = self._effects.get((scope, key), [])
         return found[-1] if found else None
 
     def known_call(self, scope: str, key: str) -> dict[str, Any] | None:

@@ -62,6 +62,8 @@ class GraphAgent(abc.ABC):
     """
 
     kind: ClassVar[str]
+    # Whether the graph hears corrections (see ``steer``).
+    steerable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class GraphAgent(abc.ABC):
         self.listeners: list[Listener] = []
         self.control = Control()
         self.last_run: Path | None = None
+        self._running: Run | None = None
         self._detached: dict[Hashable, Context] = {}
         self._graph: CompiledStateGraph | None = None
 
@@ -139,18 +142,29 @@ class GraphAgent(abc.ABC):
         """Yield the run's events as they happen, then the ``Result``."""
         return events_of(self, lambda: self.arun(task, out=out, **arguments))
 
-    async def aresume(self, run: Result | Path | str, answer: str | None = None) -> Result:
-        """Go on with a paused, stopped or killed run; ``answer`` answers its question."""
+    async def aresume(
+        self, run: Result | Path | str, answer: str | None = None, *, correction: str | None = None
+    ) -> Result:
+        """Go on with a paused, stopped or killed run.
+
+        ``answer`` answers its question, ``correction`` is heard before the next decision (see ``steer``).
+        """
+        if correction is not None:
+            self._check_steerable()
         path = run.run if isinstance(run, Result) else run
         if path is None:
             raise UsageError("this result has no run folder to resume")
         resumed = Run.resume(Path(path))
         self._check_kind(resumed)
+        if correction is not None:
+            resumed.corrections.give(correction, "caller")
         return await self._drive(resumed, None, answer=answer)
 
-    def resume(self, run: Result | Path | str, answer: str | None = None) -> Result:
+    def resume(
+        self, run: Result | Path | str, answer: str | None = None, *, correction: str | None = None
+    ) -> Result:
         """``aresume`` for callers that are not async."""
-        return run_sync(self.aresume(run, answer))
+        return run_sync(self.aresume(run, answer, correction=correction))
 
     async def areplay(self, run: Path | str) -> Result:
         """Repeat a recorded run from its recording; raises ``ReplayError`` when the decisions diverge."""
@@ -165,6 +179,19 @@ class GraphAgent(abc.ABC):
     def pause(self) -> None:
         """Ask the running agent to pause after its current step; the result says ``needs_input``."""
         self.control.pausing = True
+
+    def steer(self, text: str, by: str = "caller") -> None:
+        """Tell the running agent what should be different: heard before its next decision, and kept with the run.
+
+        A decision that was being made meanwhile is made anew. Raises ``UsageError`` when nothing runs, and for an
+        agent that takes no corrections.
+        """
+        self._check_steerable()
+        if self._running is None:
+            raise UsageError(
+                "no run is under way", mend="resume(run, correction=...) corrects one that is paused"
+            )
+        self._running.corrections.give(text, by)
 
     async def aclose(self) -> None:
         """Close the models and whatever detached use of the graph opened."""
@@ -182,6 +209,7 @@ class GraphAgent(abc.ABC):
         async def run_node(state: Any, runtime: Runtime[Any]) -> Update:
             context = self._context_of(runtime)
             with enter_node(name) as number, span_of(current_scope()):
+                await context.control.released()
                 scope = current_scope()
                 parent = scope.rpartition("/")[0] or None
                 if parent is not None:
@@ -222,6 +250,7 @@ class GraphAgent(abc.ABC):
 
     async def _drive(self, run: Run, state: dict[str, Any] | None, *, answer: str | None = None) -> Result:
         self.control.stopping = self.control.pausing = False
+        self.control.release()
         used = run.spent() if run.attempt > 1 and not run.replaying else None
         limits = BudgetLimits.model_validate(run.info.budget)
         if run.replaying:
@@ -234,7 +263,11 @@ class GraphAgent(abc.ABC):
         run.listeners.extend(self.listeners)
         first = RunStarted(agent=self.kind, task=run.info.task, models=self.cast.references())
         run.emit(first if run.attempt == 1 or run.replaying else RunResumed(attempt=run.attempt))
-        return await Driver(self, context).go(state, answer)
+        self._running = run
+        try:
+            return await Driver(self, context).go(state, answer)
+        finally:
+            self._running = None
 
     def _context_of(self, runtime: Runtime[Any]) -> Context:
         if isinstance(runtime.context, Context):
@@ -249,6 +282,12 @@ class GraphAgent(abc.ABC):
             run = Run.start(info, under=self.settings.runs)
             self._detached[thread] = self.make_context(run, Budget(self.limits))
         return self._detached[thread]
+
+    def _check_steerable(self) -> None:
+        if not self.steerable:
+            raise UsageError(
+                f"the {self.kind!r} agent takes no corrections", mend="stop it and give it a new task"
+            )
 
     def _check_kind(self, run: Run) -> None:
         if run.info.agent != self.kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -26,10 +27,30 @@ class Halted(Exception):  # noqa: N818 - control flow: the driver turns it into 
 
 @dataclass
 class Control:
-    """Asks a running agent to stop or to pause; it does so between two steps."""
+    """Asks a running agent to stop or to pause; it does so between two steps.
+
+    Held, it waits there: somebody thinks about what to say.
+    """
 
     stopping: bool = False
     pausing: bool = False
+    _held: asyncio.Event | None = None
+
+    def hold(self) -> None:
+        """Let the agent wait before its next step, until ``release``."""
+        self._held = self._held or asyncio.Event()
+
+    def release(self) -> None:
+        """Let a held agent go on."""
+        if self._held is not None:
+            self._held.set()
+        self._held = None
+
+    async def released(self) -> None:
+        """Wait while the run is held; raise ``Halted`` when it was then stopped or paused."""
+        if self._held is not None:
+            await self._held.wait()
+            self.check()
 
     def check(self) -> None:
         """Raise ``Halted`` when a stop or a pause was asked for."""

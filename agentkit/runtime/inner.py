@@ -53,6 +53,7 @@ class InnerRun(Run):
         own = {"agent": agent, "task": task, "arguments": arguments, "models": models}
         self._info = outer.info.model_copy(update=own)
         self.journal = outer.journal.inside(scope)
+        self.corrections = outer.corrections
 
     @property
     def info(self) -> RunInfo:

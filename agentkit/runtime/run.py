@@ -14,6 +14,7 @@ from ..contracts.result import Usage
 from ..contracts.run import RunInfo
 from ..runs.folder import CALLS, EVENTS, RunFolder
 from ..runs.recording import Recording
+from .corrections import Corrections
 from .journal import Journal
 
 Listener = Callable[[EventBase], None]
@@ -35,6 +36,7 @@ class Run:
         self.recording = Recording.load(folder) if replay or self.attempt > 1 else Recording([], [])
         self._seq = 0 if replay else len(folder.lines(EVENTS))
         self.journal = Journal(folder, self.recording, self.attempt, replay=replay, emit=self.emit)
+        self.corrections = Corrections(folder, self.recording, self.attempt, replay=replay, emit=self.emit)
 
     @classmethod
     def start(cls, info: RunInfo, path: Path | None = None, *, under: Path | None = None) -> Run:

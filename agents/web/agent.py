@@ -34,6 +34,7 @@ from .prompt import with_answers
 from .rank import Ranking
 from .reflecting import Reflecting
 from .state import WebState, first_state
+from .steering import listening
 from .undo import kept
 from .values import Value
 
@@ -65,6 +66,7 @@ class WebAgent(GraphAgent):
     """
 
     kind = "web"
+    steerable = True
 
     def __init__(
         self,
@@ -192,10 +194,16 @@ class WebAgent(GraphAgent):
         }
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
-    async def aresume(self, run: Result | Path | str, answer: str | None = None) -> Result:
+    async def aresume(
+        self, run: Result | Path | str, answer: str | None = None, *, correction: str | None = None
+    ) -> Result:
         # Before anything is changed: without its secrets the run can't go on.
-        check_task("", self.opening.secrets)
-        return await super().aresume(run, answer)
+        check_task(correction or "", self.opening.secrets)
+        return await super().aresume(run, answer, correction=correction)
+
+    def steer(self, text: str, by: str = "caller") -> None:
+        check_task(text, self.opening.secrets)
+        super().steer(text, by)
 
     # ---- the graph ----
 
@@ -206,7 +214,7 @@ class WebAgent(GraphAgent):
         abstracting = Abstracting(PAGE_BUDGET if self.policy != "generate" else WRITING_BUDGET)
         reflecting = Reflecting(self._library, writes=self.policy == "generate")
         taking_in = (looking.observe, abstracting.abstract, looking.recall)
-        for function in (*taking_in, deciding.decide, ask, approve):
+        for function in (*taking_in, listening(deciding.decide), ask, approve):
             graph.add_node(function.__name__, self.node(function))
         graph.add_node("act", self.node(act, step=True))
         for function in (confirm, settle, check, reflecting.reflect):
@@ -215,7 +223,7 @@ class WebAgent(GraphAgent):
         graph.add_edge("observe", "abstract")
         graph.add_conditional_edges("abstract", _recalled, ["recall", "decide"])
         graph.add_edge("recall", "decide")
-        graph.add_conditional_edges("decide", _route, ["ask", "approve", "act", "reflect"])
+        graph.add_conditional_edges("decide", _route, ["decide", "ask", "approve", "act", "reflect"])
         graph.add_edge("ask", "abstract")
         graph.add_conditional_edges("approve", _route, ["act", "decide"])
         graph.add_conditional_edges("act", _route, ["confirm", "check"])

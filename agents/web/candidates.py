@@ -177,6 +177,9 @@ def _named_for(snapshot: Snapshot, element: Element, values: Sequence[Value]) ->
     if said:
         return said
     free = [value for value in values if value.source != "user"]
+    # What the user says of a field later replaces what they said before.
+    if later := [value for value in free if value.source == "correction" and speaks_of(value, element)]:
+        return later[:VALUES_A_FIELD]
     kind = next((state for state in ("date", "time") if state in element.states), None)
     fitting = [value for value in free if (value.kind == kind if kind else speaks_of(value, element))]
     if not fitting:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ...tools.browser import Element, Snapshot
 from .candidates import Candidate, speaks_of
-from .values import STOP
+from .values import STOP, typed
 
 SENDS = frozenset({"button"})
 CHOOSES = frozenset({"radio", "option", "menuitemradio", "switch"})
@@ -63,6 +63,8 @@ def _pending(candidate: Candidate, snapshot: Snapshot, task: str) -> bool:
 
 def _to_type(candidate: Candidate, element: Element, snapshot: Snapshot, task: str) -> bool:
     value = candidate.value
+    if value is not None and value.source == "correction" and speaks_of(value, element):
+        return element.value != typed(value, element.states)
     if value is not None and value.source == "secret":
         return not element.value and bool(LOGS_IN.search(task) or speaks_of(value, element))
     if value is None or element.value or not (value.source == "user" or ENTERS.search(task)):

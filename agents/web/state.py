@@ -34,7 +34,7 @@ class WebState(TypedDict):
     ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
-    ``blocked`` are the hosts off the allow-list that pages asked for, ``downloads`` the files that came, as paths in
+    ``corrections`` are what the user said since; they stand in the task, too. ``blocked`` are the hosts off the allow-list that pages asked for, ``downloads`` the files that came, as paths in
     the run folder.
     """
 
@@ -57,6 +57,7 @@ class WebState(TypedDict):
     pending: dict[str, Any] | None
     refused: list[str]
     spent: list[str]
+    corrections: list[str]
     restored: int
     trouble: str
     route: Route
@@ -86,6 +87,7 @@ def first_state(task: str, family: str = "", url: str | None = None, *, episode:
         pending=None,
         refused=[],
         spent=[],
+        corrections=[],
         restored=0,
         trouble="",
         route="observe",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-Source = Literal["task", "user", "memory", "page", "model", "secret", "upload"]
+# A correction is what the user says of the task while it is done.
+Source = Literal["task", "user", "correction", "memory", "page", "model", "secret", "upload"]
+# Stands before a correction in the text of a task.
+CORRECTION = "\nCorrection: "
+# Words before what a correction puts aside ("Rome, not Paris"); no values by themselves.
+ASIDE = r"(?:not|instead of|rather than)"
 
 QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<!\w)'([^']+)'(?!\w)")
 DATE = re.compile(r"\b\d{1,2}/\d{1,2}/\d{2,4}\b|\b\d{4}-\d{2}-\d{2}\b")
@@ -136,7 +141,33 @@ def values_in(task: str) -> list[Value]:
     """Return the values that a task names, the surest kinds first, each text once.
 
     Quoted text, dates, times, addresses, numbers, capitalised names, then words after words such as "by".
+    Those of corrections come before all that was said earlier.
     """
+    first, *later = task.split(CORRECTION)
+    found = _named_in(first)
+    for text in later:
+        found = _amended(found, text)
+    return found
+
+
+def _amended(known: Sequence[Value], correction: str) -> list[Value]:
+    """Return the values after a correction: its own first. What takes the place of another value is said of the same."""
+    aside = [
+        value
+        for value in known
+        if re.search(rf"\b{ASIDE}\s+[\"'“«]?{re.escape(value.text)}(?!\w)", correction, re.IGNORECASE)
+    ]
+    gone = {value.text for value in aside} | {"not", "instead", "rather", "than", "but"}
+    new = [
+        replace(value, source="correction", cue=aside[0].cue if aside else value.cue)
+        for value in _named_in(correction)
+        if value.text not in gone
+    ]
+    held = {value.text for value in new} | {value.text for value in aside}
+    return [*new, *(value for value in known if value.text not in held)]
+
+
+def _named_in(task: str) -> list[Value]:
     found: list[Value] = []
     rest = task
     for match in QUOTED.finditer(task):

@@ -8,8 +8,10 @@ fails.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import operator
 import os
+import sys
 from typing import Annotated, Any, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -33,11 +35,11 @@ class State(TypedDict, total=False):
 class ToyAgent(GraphAgent):
     kind = "web"
 
-    def __init__(
-        self, *, policy: str = "rank", greeting: str = "hello", browser: Any = None, **common: Any
-    ) -> None:
-        super().__init__(**common)
-        self.policy, self.greeting, self.browser = policy, greeting, browser
+    def __init__(self, *, policy: str = "rank", greeting: str = "hello", **given: Any) -> None:
+        # What the web agent is told beside what every agent takes is not this one's affair.
+        common = inspect.signature(GraphAgent).parameters
+        super().__init__(**{name: value for name, value in given.items() if name in common})
+        self.policy, self.greeting = policy, greeting
 
     def options(self) -> dict[str, Any]:
         return {"policy": self.policy, "greeting": self.greeting}
@@ -82,6 +84,26 @@ class ToyAgent(GraphAgent):
         return {"name": ask_user("Who are you?", missing="name", choices=["Ann", "Bob"], why="to greet you")}
 
 
+class ToySteered(ToyAgent):
+    """Works in small steps until it is corrected, and greets what it was told."""
+
+    steerable = True
+
+    def build(self) -> StateGraph:
+        graph = StateGraph(State)
+        graph.add_node("listen", self.node(self.listen, step=True))
+        graph.add_edge(START, "listen")
+        graph.add_conditional_edges("listen", lambda s: END if s.get("name") else "listen", ["listen", END])
+        return graph
+
+    async def listen(self, state: State, context: Any) -> dict[str, Any]:
+        if state["count"] == 0:
+            context.run.emit(Note(text="working"))
+        await asyncio.sleep(0.05)
+        said = context.run.corrections.hear(len(state["log"]))
+        return {"count": state["count"] + 1, "log": said, "name": said[0] if said else ""}
+
+
 class ToyChat(ToyAgent):
     """Asks every time who it talks to, says so piece by piece, and keeps real conversations."""
 
@@ -113,7 +135,7 @@ def main() -> None:
     from agentkit.cli import kinds
     from agentkit.cli.main import main as run_cli
 
-    kinds.KINDS["web"] = f"{__name__}:ToyAgent"
+    kinds.KINDS["web"] = f"{__name__}:{'ToySteered' if 'steer' in sys.argv else 'ToyAgent'}"
     run_cli()
 
 

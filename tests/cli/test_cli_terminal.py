@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,60 +13,7 @@ from agentkit.cli.progress import line_of
 from agentkit.cli.terminal import chosen, plain
 from agentkit.contracts import event as ev
 from agentkit.contracts.result import Evidence, Question
-
-TOY = Path(__file__).parent / "cli_toy.py"
-
-
-class Terminal:
-    """The toy's command line with a person in front of it."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.own, theirs = pty.openpty()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTKIT_")} | {
-            "TERM": "xterm"
-        }
-        command = [
-            sys.executable,
-            str(TOY),
-            "web",
-            "count",
-            "--url",
-            "http://x.test",
-            "--out",
-            "r",
-            *arguments,
-        ]
-        self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.text = ""
-
-    def read_until(self, words: str) -> None:
-        while words not in self.text:
-            try:
-                self.text += os.read(self.own, 4096).decode()
-            except OSError:
-                break
-        assert words in self.text, self.text
-
-    def type(self, text: str) -> None:
-        os.write(self.own, text.encode())
-
-    def end(self) -> int:
-        while self.process.poll() is None:
-            try:
-                self.text += os.read(self.own, 4096).decode()
-            except OSError:
-                time.sleep(0.05)
-        os.close(self.own)
-        return self.process.returncode
+from tests.cli.person import Terminal
 
 
 def test_a_question_is_answered_by_the_number_of_a_choice(tmp_path):

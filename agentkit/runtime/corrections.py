@@ -1,0 +1,80 @@
+"""What the user says while a run is under way: filed at once, heard by the agent between two steps.
+
+A correction outlives the process: it is in the journal before anybody acts on it, so that a killed run still hears it,
+and where it was heard is recorded, so that a replay hears it at the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..contracts.event import Corrected, EventBase
+from ..errors import UsageError
+from ..runs.folder import JOURNAL, RunFolder
+from ..runs.recording import Recording
+from .scope import current_scope
+
+GIVEN, HEARD, WAITING = "correction", "heard", "waiting"
+
+
+class Corrections:
+    """The corrections of a run, in order. A graph keeps those that it has heard in its state."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        recording: Recording,
+        attempt: int,
+        *,
+        replay: bool,
+        emit: Callable[[EventBase], None],
+    ) -> None:
+        self._folder, self._recording, self._attempt = folder, recording, attempt
+        self._replay, self._emit = replay, emit
+        lines = [line for line in folder.lines(JOURNAL) if line["kind"] == GIVEN]
+        self._given: list[tuple[str, str]] = [(line["outcome"], line["by"]) for line in lines]
+
+    def give(self, text: str, by: str) -> None:
+        """File what the user says. Raises ``UsageError`` when it is nothing, or in a replay."""
+        if not text.strip():
+            raise UsageError("the correction is empty", mend="say what should be different")
+        if self._replay:
+            raise UsageError("a replay repeats what was; it takes no corrections")
+        # The place is the correction's own: what is filed under a node may be filed anew when the node runs again.
+        place = f"{GIVEN}:{len(self._given)}"
+        self._write(GIVEN, place, text.strip(), by=by)
+        self._given.append((text.strip(), by))
+
+    def hear(self, known: int) -> list[str]:
+        """Return the corrections after the first ``known``, and emit them."""
+        if self._replay:
+            line = self._recording.at(current_scope(), HEARD)
+            heard = [(text, by) for text, by in line["outcome"]] if line else []
+        else:
+            heard = self._given[known:]
+            if heard:
+                self._write(HEARD, current_scope(), heard)
+        for text, by in heard:
+            self._emit(Corrected(text=text, by=by))
+        return [text for text, _ in heard]
+
+    def waiting(self, known: int) -> bool:
+        """Say whether there are corrections after the first ``known``."""
+        if self._replay:
+            return self._recording.at(current_scope(), WAITING) is not None
+        if len(self._given) <= known:
+            return False
+        self._write(WAITING, current_scope(), True)
+        return True
+
+    def _write(self, kind: str, scope: str, outcome: object, **more: str) -> None:
+        line = {
+            "kind": kind,
+            "scope": scope,
+            "key": kind,
+            "state": "done",
+            "attempt": self._attempt,
+            "outcome": outcome,
+            **more,
+        }
+        self._folder.append(JOURNAL, line, sync=True)
