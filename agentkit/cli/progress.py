@@ -122,6 +122,11 @@ def _decided(event: ev.Decided) -> Line:
     return f"  next: {event.choice}", "dim"
 
 
+def _looked_ahead(event: ev.LookedAhead) -> Line:
+    tried = sum(node.tried for node in event.nodes[1:])
+    return f"  looked ahead: {counted(tried, 'action')} tried, {event.choice} leads to the best page", "dim"
+
+
 def _note(event: ev.Note) -> Line:
     return f"  {event.text}", {"info": "dim", "warning": "yellow", "error": "red"}[event.level]
 
@@ -141,5 +146,6 @@ _LINES: list[tuple[type[ev.EventBase], Callable[[Any], Line | None]]] = [
     (ev.Recalled, _recalled),
     (ev.BudgetSpent, _spent),
     (ev.Decided, _decided),
+    (ev.LookedAhead, _looked_ahead),
     (ev.Note, _note),
 ]

@@ -78,6 +78,14 @@ def web(
         Show,
         typer.Option(help="How a model that writes sees the page: text, a picture with marks, or both."),
     ] = Show.text,
+    look_ahead: Annotated[
+        int | None,
+        typer.Option(
+            "--look-ahead",
+            min=1,
+            help="Try the best actions in a second tab that sends nothing, so many ahead, before one is done.",
+        ),
+    ] = None,
     conversation: Annotated[
         str | None,
         typer.Option("--conversation", help="Runs of this name recall what was done for it before."),
@@ -148,6 +156,8 @@ def web(
     browser = {name: value for name, value in opening.items() if value is not None}
     names = None if actions is None else [name.strip() for name in actions.split(",") if name.strip()]
     given = {"secrets": secret or [], "uploads": upload or [], "actions": names, "show": show.value}
+    if look_ahead is not None:
+        given["look_ahead"] = {"depth": look_ahead}
     make: Any = agent_class("web")
     agent = make(policy=policy.value, browser=browser, settings=settings, answers=answers, **given)
     named = {} if conversation is None else {"conversation": conversation}

@@ -276,7 +276,7 @@ class Search:
             below.setdefault(region.above if region.above in kept else None, []).append(region)
         return below
 
-    def tree(self) -> Tree:
+    def tree(self) -> Tree[Region]:
         """Return the drawing of the tree."""
         drawn = [*self.visited, *(r for r in self.regions.values() if not r.visited)]
         return Tree(self._below(drawn if len(drawn) <= MAX_DRAWN else self.visited))

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .report_search import Region
+from typing import Generic, Protocol, TypeVar
 
 
-class Tree:
+class Drawn(Protocol):
+    """What has a place in a tree: ``score`` is between 0 and 1."""
+
+    @property
+    def node(self) -> int: ...
+    @property
+    def above(self) -> int | None: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def visited(self) -> bool: ...
+    @property
+    def score(self) -> float: ...
+
+
+D = TypeVar("D", bound=Drawn)
+
+
+class Tree(Generic[D]):
     """A drawn tree: a row a level, each region over the middle of those below it.
 
     ``spots`` are (region, x, y, radius), ``lines`` (lower region, x1, y1, x2, y2); all in pixels, inside ``width``
@@ -21,7 +36,7 @@ class Tree:
     VISITED, WAITING = 26.0, 11.0
     SMALLEST, LARGEST = 0.35, 1.6
 
-    def __init__(self, below: dict[int | None, list[Region]]) -> None:
+    def __init__(self, below: dict[int | None, list[D]]) -> None:
         regions = ordered(below)
         widths: dict[int, float] = {}
         for region in reversed(regions):
@@ -36,8 +51,8 @@ class Tree:
         top = min((region.depth for region in regions), default=0)
         rows = {region.node: (region.depth - top + 0.5) * self.ROW for region in regions}
         self.height = max(rows.values(), default=0.0) + self.ROW / 2
-        self.spots: list[tuple[Region, float, float, float]] = []
-        self.lines: list[tuple[Region, float, float, float, float]] = []
+        self.spots: list[tuple[D, float, float, float]] = []
+        self.lines: list[tuple[D, float, float, float, float]] = []
         for region in regions:
             x, y = places[region.node], rows[region.node]
             radius = largest * (0.6 + 0.4 * region.score) if region.visited else min(largest, 3.5)
@@ -46,9 +61,7 @@ class Tree:
                 self.lines.append((region, places[region.above], rows[region.above], x, y))
 
 
-def _places(
-    below: dict[int | None, list[Region]], regions: list[Region], widths: dict[int, float]
-) -> dict[int, float]:
+def _places(below: dict[int | None, list[D]], regions: list[D], widths: dict[int, float]) -> dict[int, float]:
     """Return the middle of each region; those below one stand side by side in the middle of its width."""
     places: dict[int, float] = {}
     at = 0.0
@@ -64,7 +77,7 @@ def _places(
     return places
 
 
-def ordered(below: dict[int | None, list[Region]]) -> list[Region]:
+def ordered(below: dict[int | None, list[D]]) -> list[D]:
     """Return the regions of a tree, each right before those below it; ``below`` None are the topmost."""
     # Not by recursion: a tree may be deeper than Python's stack.
     found, stack = [], below.get(None, [])[::-1]

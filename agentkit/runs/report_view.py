@@ -10,6 +10,7 @@ from typing import Any
 from ..contracts import event as ev
 from ..contracts.result import Evidence, Question, Result, Usage
 from ..contracts.run import RunInfo
+from .report_ahead import looks_ahead
 from .report_search import Search, main_score, searches
 
 Box = tuple[float, float, float, float]
@@ -106,6 +107,7 @@ class View:
         self.start = events[0].time if events else info.created
         self.timeline = timeline(events, self.start)
         self.searches = searches(events, str(info.settings.get("strategy") or ""))
+        self.ahead = looks_ahead(events)
         self.screens = screens(events, self.start)
         self.questions = questions(events)
         self.calls = calls(events)
@@ -287,6 +289,8 @@ def chips_of(events: Sequence[ev.EventBase]) -> list[tuple[str, str]]:
                 chips.append(("recalled", f"recalled {len(event.items)}"))
             case ev.Decided():
                 chips.append(("decided", f"decided on “{event.choice}”"))
+            case ev.LookedAhead():
+                chips.append(("looked_ahead", f"looked ahead to {len(event.nodes) - 1} actions"))
             case ev.Note():
                 chips.append((f"note {event.level}", event.text))
             case _:

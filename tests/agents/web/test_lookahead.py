@@ -19,6 +19,7 @@ from agentkit.contracts.result import Usage
 from agentkit.contracts.runfile import BudgetLimits
 from agentkit.errors import UnsupportedCapability, UsageError
 from agentkit.models import Capabilities, Model, Request, Scores
+from agentkit.runs.report import write_report
 from agentkit.tools.browser import Snapshot
 from tests.results import output_of, run_of
 
@@ -224,3 +225,14 @@ def test_a_model_that_neither_scores_nor_writes_json_values_nothing() -> None:
     with pytest.raises(UnsupportedCapability):
         judge_for(Mute())
     assert isinstance(judge_for(Seer()), Judge)
+
+
+async def test_a_report_draws_the_tree_with_all_words_escaped(maze, browser) -> None:
+    agent = WebAgent(Seer(*DOORS), memory="off", browser=browser, look_ahead=LookAhead(depth=1))
+    stop_at_first(agent)
+    result = await agent.arun("Find <b>the treasure</b>.", url=maze.url)
+    page = write_report(run_of(result)).read_text()
+    assert "Looking ahead" in page
+    assert "chose click link &#34;Door B&#34;" in page
+    assert page.count('<line class="branch way"') == 1
+    assert "<b>the treasure</b>" not in page
