@@ -9,6 +9,7 @@ Its keyword parameters are what it takes of the flags of those names (``family``
 from __future__ import annotations
 
 EVALS: dict[str, str] = {
+    "ambiguous": "agentkit.evals.ambiguous.run:evaluate",
     "attention": "agentkit.evals.attention.run:evaluate",
     "calibration": "agentkit.evals.calibration:evaluate",
     "dynvqa": "agentkit.evals.dynvqa:evaluate",

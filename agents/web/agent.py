@@ -25,6 +25,7 @@ from .context import WebContext
 from .deciding import Approval, Deciding
 from .generate import PAGE_BUDGET as WRITING_BUDGET
 from .given import check_task, with_given
+from .known import Known
 from .library import Library
 from .lookahead import LookAhead
 from .looking import Looking
@@ -210,11 +211,12 @@ class WebAgent(GraphAgent):
     def build(self) -> StateGraph:
         graph = StateGraph(WebState)
         looking = Looking(self._library, self.ranking.exemplars)
-        deciding = Deciding(self.policy, self.ranking, self.approval, self.look_ahead)
+        known = Known(self._library)
+        deciding = Deciding(self.policy, self.ranking, self.approval, known, look_ahead=self.look_ahead)
         abstracting = Abstracting(PAGE_BUDGET if self.policy != "generate" else WRITING_BUDGET)
         reflecting = Reflecting(self._library, writes=self.policy == "generate")
         taking_in = (looking.observe, abstracting.abstract, looking.recall)
-        for function in (*taking_in, listening(deciding.decide), ask, approve):
+        for function in (*taking_in, listening(deciding.decide), ask, known.learn, approve):
             graph.add_node(function.__name__, self.node(function))
         graph.add_node("act", self.node(act, step=True))
         for function in (confirm, settle, check, reflecting.reflect):
@@ -224,7 +226,8 @@ class WebAgent(GraphAgent):
         graph.add_conditional_edges("abstract", _recalled, ["recall", "decide"])
         graph.add_edge("recall", "decide")
         graph.add_conditional_edges("decide", _route, ["decide", "ask", "approve", "act", "reflect"])
-        graph.add_edge("ask", "abstract")
+        graph.add_edge("ask", "learn")
+        graph.add_edge("learn", "abstract")
         graph.add_conditional_edges("approve", _route, ["act", "decide"])
         graph.add_conditional_edges("act", _route, ["confirm", "check"])
         graph.add_conditional_edges("confirm", _route, ["settle", "act"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from agentkit.runtime.ask import ask_user
@@ -13,15 +14,21 @@ from .state import WebState
 from .values import Value
 
 HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
+DONT_KNOW = re.compile(
+    r"\s*(?:i )?(?:do not know|don['’]t know|dunno|no idea|not sure)\W*|\s*", re.IGNORECASE
+)
 
 
 async def ask(state: WebState, context: WebContext) -> dict[str, Any]:
-    """Ask for what is missing; the answer is a value of its field."""
+    """Ask for what is missing; the answer is a value of its field. Who does not know is not asked again."""
     pending = state["pending"]
     assert pending is not None, "the ask node is only reached with a question"
     text = ask_user(**pending["question"])
+    asked = [*state.get("asked", ()), pending["field"]]
+    if DONT_KNOW.fullmatch(text):
+        return {"asked": asked, "pending": None}
     answer = Value(text, "user", pending["question"]["missing"], pending["field"])
-    return {"answers": [*state["answers"], answer.to_json()], "pending": None}
+    return {"answers": [*state["answers"], answer.to_json()], "asked": asked, "pending": None}
 
 
 async def approve(state: WebState, context: WebContext) -> dict[str, Any]:

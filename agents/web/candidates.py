@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,14 @@ CHECKED = frozenset({"checkbox"})
 # Not acted on by itself: what it contains is.
 CONTAINERS = frozenset({"dialog", "alertdialog"})
 VALUES_A_FIELD = 6
+# A name that says nothing: none, or that of a text field without a label in the benchmark's pages.
+NAMELESS = re.compile(r"^\W*$|^tt?\d*$", re.IGNORECASE)
+# Words of one stem begin with as many letters alike.
+STEM = 5
+# Words by which a field asks for the value of another once more.
+REPEATED = frozenset(
+    ["verify", "confirm", "confirmation", "repeat", "again", "retype", "reenter", "re", "enter"]
+)
 
 
 @dataclass(frozen=True)
@@ -173,10 +182,10 @@ def _named_for(snapshot: Snapshot, element: Element, values: Sequence[Value]) ->
     What the user answered about it; else the values that speak of it (by the words before them, or by their kind);
     else those that speak of no other field of the page.
     """
-    said = [value for value in values if value.source == "user" and value.cue == field_name(element)]
+    said = [value for value in values if answers(value, element)]
     if said:
         return said
-    free = [value for value in values if value.source != "user"]
+    free = [value for value in values if not value.said]
     # What the user says of a field later replaces what they said before.
     if later := [value for value in free if value.source == "correction" and speaks_of(value, element)]:
         return later[:VALUES_A_FIELD]
@@ -189,13 +198,27 @@ def _named_for(snapshot: Snapshot, element: Element, values: Sequence[Value]) ->
 
 
 def speaks_of(value: Value, element: Element) -> bool:
-    """Say whether the words just before a value name a field."""
-    return bool(set(tokens_of(element.name)) & set(value.cue.split()[-2:]))
+    """Say whether the words just before a value name a field ("directed by" names the director)."""
+    named, cue = tokens_of(element.name), value.cue.split()[-2:]
+    return any(a == b or (len(a) > STEM and a[:STEM] == b[:STEM]) for a in named for b in cue)
+
+
+def answers(value: Value, element: Element) -> bool:
+    """Say whether a value is what the user said of a field, or of the field that it repeats ("Verify password")."""
+    return value.said and about(value.cue) == about(field_name(element))
+
+
+def about(field: str) -> frozenset[str]:
+    """Return the words of a field's name that say what it takes; those that repeat it take the same."""
+    words = frozenset(tokens_of(field))
+    return words - REPEATED or words
 
 
 def field_name(element: Element) -> str:
-    """Return what a field is called in a question: its label, else its role."""
-    return element.name or element.role
+    """Return what a field is called in a question: its label, else what it takes."""
+    if not NAMELESS.match(element.name):
+        return element.name
+    return next((state for state in ("date", "time", "password", "email") if state in element.states), "text")
 
 
 def _the_value(element: Element) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from agentkit.contracts.event import Decided, Note
@@ -13,12 +13,14 @@ from ...memory import Exemplar, Tip
 from .approval import fields_of, needs_approval
 from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
+from .follow_up import FollowUp, by_element
 from .generate import generate
 from .given import given_values
 from .giving_up import reason, stuck
+from .known import Known
 from .lookahead import LookAhead, RankedAhead
 from .loops import PageKey, circle
-from .missing import Gap, gaps
+from .missing import Gap
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
 from .order import sends
 from .page import load_snapshot
@@ -39,13 +41,21 @@ class Deciding:
     policy: Literal["rank", "generate"] | Policy
     ranking: Ranking
     approval: Approval
+    known: Known
+    follow_up: FollowUp = field(default_factory=FollowUp)
     look_ahead: LookAhead | None = None
 
     async def decide(self, state: WebState, context: WebContext) -> dict[str, Any]:
         """Choose the next move: to act, to ask for what is missing, to have approved, or to end."""
         view = view_of(state, given_values(context.config))
-        missing = gaps(state["task"], view.snapshot, view.values)
+        missing = self.follow_up.open(view)
+        if known := await self.known.values(missing, state, context):
+            # What the user said in an earlier run settles it, as an answer would.
+            answers = [*state["answers"], *(value.to_json() for value in known)]
+            return {"answers": answers, **await self.decide({**state, "answers": answers}, context)}
         if not isinstance(self.policy, str):
+            if first := self.follow_up.first(missing):
+                return _asking(first)
             choice = self.policy.choose(view, state["family"])
             context.run.emit(Decided(choice=choice.words if choice else "nothing", rule=self.policy.name))
             self._warn_of_circle(choice, state, view, context)
@@ -53,13 +63,14 @@ class Deciding:
         if stuck(state["history"]):
             return _give_up(state, "the last actions had no effect")
         if self.policy == "generate":
-            return await self._written(state, view, context)
+            return await self._written(missing, state, view, context)
         return await self._ranked(missing, state, view, context)
 
     async def _ranked(
         self, missing: list[Gap], state: WebState, view: View, context: WebContext
     ) -> dict[str, Any]:
-        found = offered(state, view, missing, policy=self._offer(state, context))
+        fields = [gap for gap in missing if not gap.readings]
+        found = offered(state, view, fields, policy=self._offer(state, context))
         for closed in found.circles:
             context.run.emit(Note(text=f"left out, as it goes round in circles: {closed}"))
         options = found.candidates
@@ -71,22 +82,31 @@ class Deciding:
             return self._chosen(choice, missing, state, view, context)
         choice, decided = await self.ranking.choose(await context.model("decide"), view, options)
         context.run.emit(decided)
-        return self._chosen(choice, missing, state, view, context)
+        return self._chosen(choice, missing, state, view, context, scores=by_element(options, decided))
 
     def _chosen(
-        self, choice: Candidate | None, missing: list[Gap], state: WebState, view: View, context: WebContext
+        self,
+        choice: Candidate | None,
+        missing: list[Gap],
+        state: WebState,
+        view: View,
+        context: WebContext,
+        *,
+        scores: Mapping[str, float] | None = None,
     ) -> dict[str, Any]:
         """Ask before a choice that needs what nobody named; else do it."""
-        gap = next((gap for gap in missing if choice and gap.element == choice.ask), None)
-        if gap is None and missing and (choice in (None, FINISH) or sends(choice, view.snapshot)):
-            gap = missing[0]
+        ends = choice is not None and (choice is FINISH or sends(choice, view.snapshot))
+        final = _final(choice, view, context)
+        gap = self.follow_up.before(missing, choice, ends=ends, final=final, scores=scores)
         if gap is not None:
             return _asking(gap)
         if choice is None:
             return _give_up(state, "nothing is left to try here")
         return self._to_do(choice, state, view, context)
 
-    async def _written(self, state: WebState, view: View, context: WebContext) -> dict[str, Any]:
+    async def _written(
+        self, missing: list[Gap], state: WebState, view: View, context: WebContext
+    ) -> dict[str, Any]:
         finish = not state["episode"]
         model = await context.model("decide")
         try:
@@ -102,12 +122,15 @@ class Deciding:
         if choice is INFEASIBLE:
             return _give_up(state, f"the model reports that it can't be done: {text}")
         if choice.kind == "ask":
-            if any(value.cue == text for value in view.values if value.source == "user"):
+            if text in view.asked:
                 return _give_up(state, f"the model asks again for {text!r}")
             return _asking(Gap(text, "?", why="The model asks for it."))
         if circling := self._circling(choice, state, view):
             return _give_up(state, f"it goes round in circles: {circling}")
-        return self._to_do(choice, state, view, context, answer=text)
+        ends = choice is FINISH or sends(choice, view.snapshot)
+        final = _final(choice, view, context)
+        gap = self.follow_up.before_written(missing, choice, ends=ends, final=final)
+        return _asking(gap) if gap else self._to_do(choice, state, view, context, answer=text)
 
     async def _ahead(
         self, options: Sequence[Candidate], state: WebState, context: WebContext
@@ -182,8 +205,16 @@ def view_of(state: WebState, given: Sequence[Value] = ()) -> View:
         exemplars,
         [*tips, *lessons],
         undo=undo_of(state),
+        asked=state.get("asked", ()),
         abstract=state.get("abstract", ""),
     )
+
+
+def _final(choice: Candidate | None, view: View, context: WebContext) -> bool:
+    """Say whether an action can't be undone, so that a smaller doubt is enough to ask."""
+    if choice is None or choice.action is None:
+        return False
+    return needs_approval(view, choice, sandbox=context.config.sandbox) is not None
 
 
 def _asking(gap: Gap) -> dict[str, Any]:

@@ -111,6 +111,5 @@ def _overwrites(choice: Candidate, state: WebState, view: View) -> bool:
     typed = any(
         step["words"].startswith("type ") and step["words"].endswith(into) for step in state["history"]
     )
-    return (
-        bool(element.value) and typed and not (choice.value and choice.value.source in ("user", "correction"))
-    )
+    given = choice.value is not None and (choice.value.said or choice.value.source == "correction")
+    return bool(element.value) and typed and not given

@@ -67,10 +67,10 @@ def _to_type(candidate: Candidate, element: Element, snapshot: Snapshot, task: s
         return element.value != typed(value, element.states)
     if value is not None and value.source == "secret":
         return not element.value and bool(LOGS_IN.search(task) or speaks_of(value, element))
-    if value is None or element.value or not (value.source == "user" or ENTERS.search(task)):
+    if value is None or element.value or not (value.said or ENTERS.search(task)):
         return False
     # A password goes into its field and into the one that repeats it, though the first holds it already.
-    if value.source == "user" or speaks_of(value, element):
+    if value.said or speaks_of(value, element):
         return True
     held = {other.value for other in snapshot.elements}
     return value.kind in ("quoted", "date", "time", "email") and value.text not in held

@@ -27,7 +27,7 @@ class View:
 
     ``values`` holds what the task and the user named, ``undo`` takes the last action back where that can be done.
     ``abstract`` is the part of the page that bears on the task (empty: it is made here).
-    ``barred`` are words of actions that were just found to lead nowhere.
+    ``barred`` are words of actions that were just found to lead nowhere, ``asked`` what the user was asked for already.
     """
 
     task: str
@@ -39,6 +39,7 @@ class View:
     undo: Candidate | None = None
     barred: Sequence[str] = ()
     abstract: str = ""
+    asked: Sequence[str] = ()
 
     @property
     def instruction(self) -> str:
@@ -53,7 +54,7 @@ class View:
 
 def with_answers(task: str, values: Sequence[Value]) -> str:
     """Return a task with what the user said in answer to questions about it."""
-    said = [f"{value.kind}: {value.text}" for value in values if value.source == "user"]
+    said = [f"{value.kind}: {value.text}" for value in values if value.said]
     return task if not said else f"{task} ({'; '.join(said)})"
 
 

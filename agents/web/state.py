@@ -31,7 +31,7 @@ class WebState(TypedDict):
 
     ``url`` is where the task starts; an ``episode`` starts and ends by its own rules. ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
     ``abstract`` is the part of its text that bears on the task, ``lessons`` what was learned from steps of this run.
-    ``answers`` are values that the user gave; ``refused`` are words of actions that the user forbade; ``spent`` are
+    ``answers`` are values that the user gave, ``asked`` the fields of all questions, also those without an answer; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
     ``corrections`` are what the user said since; they stand in the task, too. ``blocked`` are the hosts off the allow-list that pages asked for, ``downloads`` the files that came, as paths in
@@ -52,6 +52,7 @@ class WebState(TypedDict):
     lessons: list[dict[str, Any]]
     history: list[Done]
     answers: list[dict[str, Any]]
+    asked: NotRequired[list[str]]
     decision: dict[str, Any] | None
     approval: str | None
     pending: dict[str, Any] | None

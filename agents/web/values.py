@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from .phrases import ACTS, PUTS, SEEKS
+
 # A correction is what the user says of the task while it is done.
 Source = Literal["task", "user", "correction", "memory", "page", "model", "secret", "upload"]
 # Stands before a correction in the text of a task.
@@ -26,6 +28,7 @@ AFTER = re.compile(
     r"(?:the\s+)?([^\s,.;:\"'()]+)",
     re.IGNORECASE,
 )
+GOES_ON = re.compile(r"\s*[,/–-]\s*")
 WORD = re.compile(r"[^\W_][\w'-]*")
 # Words that only hold a sentence together; they are never a value by themselves.
 STOP = frozenset(
@@ -110,6 +113,7 @@ STOP = frozenset(
         "into",
     ]
 )
+VERBS = ACTS | SEEKS | PUTS
 KINDS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("date", DATE),
     ("time", TIME),
@@ -131,6 +135,11 @@ class Value:
     source: Source = "task"
     kind: str = "quoted"
     cue: str = ""
+
+    @property
+    def said(self) -> bool:
+        """Whether the user said it in answer to a question, now or in an earlier run."""
+        return self.source in ("user", "memory")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -175,10 +184,22 @@ def _named_in(task: str) -> list[Value]:
         found.append(Value(text.strip(), kind="quoted", cue=_before(task, match.start())))
     rest = QUOTED.sub(lambda match: " " * len(match.group()), rest)
     for kind, pattern in KINDS:
+        end, cue = -1, ""
         for match in pattern.finditer(rest):
             if kind == "name" and match.group().lower() in STOP:
                 continue
-            found.append(Value(match.group().strip(), kind=kind, cue=_before(rest, match.start())))
+            # "Salem, OR": what goes on after a comma is said of the same thing.
+            cue = (
+                cue
+                if end >= 0 and GOES_ON.fullmatch(rest[end : match.start()])
+                else _before(rest, match.start())
+            )
+            end, text = match.end(), match.group().strip()
+            first, _, others = text.partition(" ")
+            if kind == "name" and others and first.lower() in VERBS and _begins(rest, match.start()):
+                # "Forward Ann": the verb is written large for opening its sentence.
+                text, cue = others.strip(), first.lower()
+            found.append(Value(text, kind=kind, cue=cue))
         if kind in ("date", "time", "email"):
             # A date is one value, not three numbers as well.
             rest = pattern.sub(lambda match: " " * len(match.group()), rest)
@@ -218,6 +239,10 @@ def words_of(text: str) -> list[str]:
 
 def _before(text: str, at: int) -> str:
     return " ".join(re.findall(r"[^\W_]+", text[:at])[-4:]).lower()
+
+
+def _begins(text: str, at: int) -> bool:
+    return re.search(r"(?:^|[.!?]\s)\s*$", text[:at]) is not None
 
 
 def _unique(values: Iterable[Value]) -> list[Value]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentkit.config import Settings
 from agentkit.contracts.evaluation import Evaluation, Metric
@@ -74,11 +74,41 @@ class Setup:
         )
 
 
+class Game(Protocol):
+    """What is played of each task and seed."""
+
+    @property
+    def key(self) -> Sequence[str]:
+        """The columns that tell the episodes of one task and seed apart."""
+        ...
+
+    def items(self, task: str) -> Sequence[Mapping[str, Any]]:
+        """Return those columns for each episode of a task and seed."""
+        ...
+
+    async def row(self, agent: WebAgent, server: MiniWobServer, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Play an episode (``item`` has ``task``, ``seed`` and the columns) and return its row."""
+        ...
+
+
+class Episodes:
+    """One episode a task and seed, as the page gives it."""
+
+    key = ()
+
+    def items(self, task: str) -> Sequence[Mapping[str, Any]]:
+        return ({},)
+
+    async def row(self, agent: WebAgent, server: MiniWobServer, item: Mapping[str, Any]) -> dict[str, Any]:
+        return await row_of(agent, server, item["task"], item["seed"])
+
+
 async def run(
     tasks: Sequence[str],
     seeds: Sequence[int],
     setup: Setup | None = None,
     *,
+    game: Game | None = None,
     settings: Settings | None = None,
     out: Path | None = None,
     workers: int = 1,
@@ -89,13 +119,19 @@ async def run(
     A row has ``task, seed, success, reward, steps, calls, tokens, seconds, status, utterance, actions, run`` and the
     columns of its setup. With ``out`` (a folder) rows are kept in ``rows.jsonl`` as they are made, with their runs, and
     episodes of the same setup that are there already are not played again. ``workers`` episodes are played at a time.
+    ``game`` says what is played of a task and seed, if not its one episode.
     """
     from playwright.async_api import async_playwright
 
-    setup = setup or Setup()
+    setup, game = setup or Setup(), game or Episodes()
     columns = setup.columns()
-    rows = Rows(out, ("task", "seed", *columns))
-    wanted = [{"task": task, "seed": seed, **columns} for task in tasks for seed in seeds]
+    rows = Rows(out, ("task", "seed", *game.key, *columns))
+    wanted = [
+        {"task": task, "seed": seed, **more, **columns}
+        for task in tasks
+        for seed in seeds
+        for more in game.items(task)
+    ]
     left = iter([item for item in wanted if rows.find(item) is None])
     with tempfile.TemporaryDirectory() as scratch, MiniWobServer() as server:
         folder = Path(scratch) if out is None else out / "runs"
@@ -107,7 +143,7 @@ async def run(
             async def work() -> None:
                 agent = setup.agent(base, cast, browser)
                 for item in left:
-                    row = await _row(agent, server, item["task"], item["seed"])
+                    row = await game.row(agent, server, item)
                     # Without a place for rows there is none for runs either.
                     rows.add([{**row, **columns, "run": row["run"] if out is not None else None}])
                     if say is not None:
@@ -123,10 +159,13 @@ async def run(
     return [row for item in wanted if (row := rows.find(item)) is not None]
 
 
-async def _row(agent: WebAgent, server: MiniWobServer, task: str, seed: int) -> dict[str, Any]:
+async def row_of(
+    agent: WebAgent, server: MiniWobServer, task: str, seed: int, *, text: str | None = None
+) -> dict[str, Any]:
+    """Play an episode and return its row; ``text`` replaces the page's utterance."""
     start = time.perf_counter()
     try:
-        played = await play(agent, server, task, seed)
+        played = await play(agent, server, task, seed, task=text)
     except (ToolError, ModelError) as error:
         # A page or a model that fails costs its episode, not the evaluation.
         missed = {"success": False, "reward": 0.0, "steps": 0, "calls": 0, "tokens": 0, "status": "failed"}

@@ -176,7 +176,7 @@
     if (open === "true") states.push("expanded"); else if (open === "false") states.push("collapsed");
     if (control.matches(":disabled") || aria("disabled") === "true") states.push("disabled");
     if (control.readOnly && tag !== "SELECT") states.push("readonly");
-    if (control.required) states.push("required");
+    if (control.required || aria("required") === "true") states.push("required");
     if (aria("invalid") === "true") states.push("invalid");
     if ((tag === "SELECT" || el.type === "file") && el.multiple) states.push("multiple");
     // Only what the page says: links and pictures can be dragged everywhere, and nobody means it.

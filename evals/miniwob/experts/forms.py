@@ -68,7 +68,6 @@ def search_form(desk: Desk) -> Candidate | None:
 
 def search_results(desk: Desk) -> Candidate | None:
     """Search, turn to the page of the result (three a page), and click it."""
-    number = int(desk.said(r"(\d+)(?:st|nd|rd|th)")) - 1
     text, field = desk.quote(), desk.fields[0]
     if field.value != text:
         return desk.fill(field, text)
@@ -76,6 +75,7 @@ def search_results(desk: Desk) -> Candidate | None:
     titles = [link for link in links if not re.fullmatch(r"\d|[<>]", link.name)]
     if not titles:
         return desk.submit()
+    number = int(desk.said(r"(\d+)(?:st|nd|rd|th)")) - 1
     turn = desk.new(desk.click(desk.named(str(number // 3 + 1), "link"))) if number >= 3 else None
     return turn or desk.click(titles[number % 3])
 
@@ -118,12 +118,14 @@ def choose_date(desk: Desk) -> Candidate | None:
 
 def book_flight(desk: Desk) -> Candidate | None:
     """Choose both airports among the suggestions and the date, search, and take the best flight of the list."""
-    match = re.search(r"the (\w+) one-way flight from: (.+) to: (.+) on ([\d/]+)", desk.task)
+    match = re.search(r"(?:the (\w+)|an?) one-way flight from: (.+) to: (.+) on ([\d/]+)", desk.task)
     if match is None:
         raise NotSaid(desk.task)
     wish, start, end, date = match.groups()
     flights = [e for e in desk.elements if e.name.startswith("Book flight for")]
     if flights:
+        if not wish:
+            raise NotSaid(desk.task)
         return desk.click(_best_flight(desk, flights, wish))
     for name, text in (("From:", start), ("To:", end)):
         move = _airport(desk, desk.named(name, "textbox"), text)

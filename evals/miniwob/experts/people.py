@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ....agents.web.candidates import Candidate
-from .desk import Desk, Expert
+from .desk import Desk, Expert, NotSaid
 
 BUTTONS = ("reply", "retweet", "like")
 DELETES = r"\b(delete[ds]?|trash|remove|get rid|throw away|don't want|out of my inbox|recycling)\b"
@@ -42,7 +42,7 @@ def mail(desk: Desk) -> Candidate | None:
         return desk.click(sending) if field.value == text else desk.fill(field, text)
     reply = desk.named("Reply")
     if reply is not None:
-        return desk.click(reply if desk.quoted else desk.named("Forward"))
+        return desk.click(reply if desk.quoted or desk.said(r"(?i)\b(repl)", "") else desk.named("Forward"))
     sender = _people(desk)[0]
     at = next(i for i, e in enumerate(desk.elements) if e.name.split()[:1] == [sender])
     thread, trash, star = desk.elements[at : at + 3]
@@ -54,6 +54,8 @@ def mail(desk: Desk) -> Candidate | None:
 
 
 def _message(desk: Desk) -> str:
+    if not desk.quoted:
+        raise NotSaid(desk.task)
     return desk.task[desk.task.index('"') : desk.task.rindex('"') + 1].strip('" ')
 
 
