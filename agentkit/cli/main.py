@@ -22,6 +22,7 @@ from .evaluate import bench, evaluate
 from .exits import FAILED, INTERRUPTED, code_of
 from .flags import with_flags
 from .index import index
+from .login import login
 from .memory import memory, remember
 from .models import models
 from .replay import replay
@@ -48,6 +49,7 @@ COMMANDS = {
     "ask": ask,
     "attend": attend,
     "web": web,
+    "login": login,
     "research": research,
     "chat": chat,
     "serve": serve,

@@ -100,7 +100,7 @@ class ToySteered(ToyAgent):
         if state["count"] == 0:
             context.run.emit(Note(text="working"))
         await asyncio.sleep(0.05)
-        said = context.run.corrections.hear(len(state["log"]))
+        said = context.run.corrections.hear(len(state.get("log", [])))
         return {"count": state["count"] + 1, "log": said, "name": said[0] if said else ""}
 
 

@@ -136,10 +136,10 @@ async def start(launcher: Callable[..., Awaitable[T]], *, headed: bool, **option
         raise UsageError(f"the browser {program} does not start: {first}", mend=MEND) from error
 
 
-def require_display() -> None:
+def require_display(mend: str = DISPLAY) -> None:
     """Raise ``UsageError`` when no window can be shown here."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UsageError("a window needs a display, and there is none here", mend=DISPLAY)
+        raise UsageError("a window needs a display, and there is none here", mend=mend)
 
 
 def require_playwright() -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CDP_SECONDS = 15.0
 # A browser that was killed would ask whether to open its tabs again, over the page.
+ON_A_PROFILE = ("--hide-crash-restore-bubble",)
 # It also asks who is signed in to it: nobody (the wall knows that name as its own).
-ON_A_PROFILE = ("--hide-crash-restore-bubble", f"--gaia-url=http://{NOBODY}/")
+UNSIGNED = f"--gaia-url=http://{NOBODY}/"
 # In a browser that somebody else started, the flag that keeps WebRTC on the proxy can't be set.
 NO_WEBRTC = """for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCDataChannel']) delete globalThis[name]"""
 
@@ -72,7 +73,7 @@ async def _on_profile(
 ) -> BrowserContext:
     assert config.profile is not None
     folder = profile.prepare(config.profile)
-    context = await open_profile(playwright, folder, headed=config.headed, **options)
+    context = await open_profile(playwright, folder, headed=config.headed, flags=(UNSIGNED,), **options)
     stack.push_async_callback(context.close)
     await profile.give_back_session_cookies(context, folder)
     return context
