@@ -12,6 +12,7 @@ EVALS: dict[str, str] = {
     "ambiguous": "agentkit.evals.ambiguous.run:evaluate",
     "attention": "agentkit.evals.attention.run:evaluate",
     "calibration": "agentkit.evals.calibration:evaluate",
+    "decisions": "agentkit.evals.miniwob.decisions:evaluate",
     "dynvqa": "agentkit.evals.dynvqa:evaluate",
     "hrbench": "agentkit.evals.vqa.run:evaluate_hrbench",
     "mind2web": "agentkit.evals.mind2web.run:evaluate",

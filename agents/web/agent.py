@@ -17,18 +17,20 @@ from agentkit.runtime.budget import Budget
 from agentkit.runtime.run import Run
 
 from ...memory import Exemplar, ExemplarMemory, remember_run
-from ...tools.browser import Secret, SessionConfig
+from ...tools.browser import ACTIONS, ActionSet, Secret, SessionConfig
 from .abstracting import Abstracting
 from .acting import act, check, settle
 from .asking import approve, ask, confirm
 from .context import WebContext
 from .deciding import Approval, Deciding
 from .generate import PAGE_BUDGET as WRITING_BUDGET
+from .generate import Writing
 from .given import check_task, with_given
 from .known import Known
 from .library import Library
 from .lookahead import LookAhead
 from .looking import Looking
+from .menu import DEFAULT
 from .page import PAGE_BUDGET
 from .policy import Policy
 from .prompt import with_answers
@@ -58,6 +60,8 @@ class WebAgent(GraphAgent):
     (``SessionConfig(headed=True)``, a profile, a proxy and so on), or an open Playwright browser to
     work in; a ``video`` folder is relative to the run. ``secrets`` (``name@domain=env:VARIABLE``, or ``Secret``) are
     typed by name on their own domain and shown to nobody; ``uploads`` are the files that may be given to pages. ``episode``: a page that somebody else sets up and ends (a benchmark).
+    ``actions``: what may be done, as an ``ActionSet`` (functions of your own among them) or as names of ``ACTIONS``.
+    ``show``: how a model that writes its actions sees the page: its ``text``, a screenshot with ``marks``, or ``both``.
     ``look_ahead``: try the best actions on pages in a second tab that sends nothing, before one is done.
     The budget is 30 steps when none is set.
 
@@ -82,6 +86,8 @@ class WebAgent(GraphAgent):
         uploads: Sequence[Path | str] = (),
         episode: Episode | None = None,
         look_ahead: LookAhead | Mapping[str, Any] | None = None,
+        actions: ActionSet | Sequence[str] | None = None,
+        show: Literal["text", "marks", "both"] = "text",
         **more: Any,
     ) -> None:
         super().__init__(model, **more)
@@ -101,6 +107,8 @@ class WebAgent(GraphAgent):
         self.look_ahead = LookAhead.of(look_ahead)
         if self.look_ahead and not isinstance(policy, str):
             raise UsageError(f"{policy.name} proposes one action: there is nothing to look ahead over")
+        self.actions = _action_set(actions)
+        self.writing = Writing(DEFAULT if actions is None else self.actions, show)
         self._library = Library(memory, self.settings)
 
     # ---- what a run is ----
@@ -139,6 +147,8 @@ class WebAgent(GraphAgent):
             "secrets": [secret.to_json() for secret in self.opening.secrets],
             "ranking": asdict(self.ranking),
             "look_ahead": self.look_ahead.to_json() if self.look_ahead else None,
+            "actions": None if self.actions is ACTIONS else list(self.actions),
+            "show": self.writing.show,
         }
 
     def make_context(self, run: Run, budget: Budget) -> WebContext:
@@ -167,6 +177,7 @@ class WebAgent(GraphAgent):
             config=config,
             browser=self.browser,
             episode=self.episode,
+            actions=self.actions,
         )
 
     def outcome(self, state: dict[str, Any]) -> Outcome:
@@ -212,7 +223,15 @@ class WebAgent(GraphAgent):
         graph = StateGraph(WebState)
         looking = Looking(self._library, self.ranking.exemplars)
         known = Known(self._library)
-        deciding = Deciding(self.policy, self.ranking, self.approval, known, look_ahead=self.look_ahead)
+        deciding = Deciding(
+            self.policy,
+            self.ranking,
+            self.approval,
+            known,
+            writing=self.writing,
+            actions=self.actions,
+            look_ahead=self.look_ahead,
+        )
         abstracting = Abstracting(PAGE_BUDGET if self.policy != "generate" else WRITING_BUDGET)
         reflecting = Reflecting(self._library, writes=self.policy == "generate")
         taking_in = (looking.observe, abstracting.abstract, looking.recall)
@@ -256,3 +275,9 @@ def _recalled(state: WebState) -> str:
 
 def _ended(state: WebState) -> bool:
     return state["route"] == "end"
+
+
+def _action_set(actions: ActionSet | Sequence[str] | None) -> ActionSet:
+    if actions is None:
+        return ACTIONS
+    return actions if isinstance(actions, ActionSet) else ACTIONS.only(actions)

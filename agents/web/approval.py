@@ -27,7 +27,6 @@ _BY: Mapping[Source, str] = {
     "task": "your task",
     "user": "your answer",
     "correction": "your correction",
-    "correction": "your correction",
     "memory": "your memory",
     "page": "the page",
     "model": "the model",

@@ -10,11 +10,12 @@ from agentkit.contracts.event import Decided, Note
 from agentkit.errors import ToolError
 
 from ...memory import Exemplar, Tip
+from ...tools.browser import ACTIONS, ActionSet
 from .approval import fields_of, needs_approval
 from .candidates import FINISH, INFEASIBLE, Candidate
 from .context import WebContext
 from .follow_up import FollowUp, by_element
-from .generate import generate
+from .generate import Writing, generate
 from .given import given_values
 from .giving_up import reason, stuck
 from .known import Known
@@ -43,6 +44,8 @@ class Deciding:
     approval: Approval
     known: Known
     follow_up: FollowUp = field(default_factory=FollowUp)
+    writing: Writing = field(default_factory=Writing)
+    actions: ActionSet = field(default_factory=lambda: ACTIONS)
     look_ahead: LookAhead | None = None
 
     async def decide(self, state: WebState, context: WebContext) -> dict[str, Any]:
@@ -73,13 +76,13 @@ class Deciding:
         found = offered(state, view, fields, policy=self._offer(state, context))
         for closed in found.circles:
             context.run.emit(Note(text=f"left out, as it goes round in circles: {closed}"))
-        options = found.candidates
+        options = [c for c in found.candidates if c.action is None or c.action.name in self.actions]
         if view.undo and (not options or led_away(state["history"], view.snapshot, view.instruction)):
             options = [*options, view.undo]
         if not options:
             return _give_up(state, "nothing is left to try here", denied=found.denied)
-        if choice := await self._ahead(options, state, context):
-            return self._chosen(choice, missing, state, view, context)
+        if ahead := await self._ahead(options, state, context):
+            return self._chosen(ahead, missing, state, view, context)
         choice, decided = await self.ranking.choose(await context.model("decide"), view, options)
         context.run.emit(decided)
         return self._chosen(choice, missing, state, view, context, scores=by_element(options, decided))
@@ -107,15 +110,15 @@ class Deciding:
     async def _written(
         self, missing: list[Gap], state: WebState, view: View, context: WebContext
     ) -> dict[str, Any]:
-        finish = not state["episode"]
+        writing = self._writing_now(state, context)
         model = await context.model("decide")
         try:
-            choice, text = await generate(model, view, finish=finish)
+            choice, text = await generate(model, view, writing)
             if circling := self._circling(choice, state, view):
                 # Told so, it may find another way; the same again ends the run.
                 context.run.emit(Note(text=f"asked again, as it goes round in circles: {circling}"))
                 view = replace(view, barred=[choice.words])
-                choice, text = await generate(model, view, finish=finish)
+                choice, text = await generate(model, view, writing)
         except ToolError as error:
             return _give_up(state, f"the model named what is not there: {error.message}")
         context.run.emit(Decided(choice=choice.words))
@@ -131,6 +134,11 @@ class Deciding:
         final = _final(choice, view, context)
         gap = self.follow_up.before_written(missing, choice, ends=ends, final=final)
         return _asking(gap) if gap else self._to_do(choice, state, view, context, answer=text)
+
+    def _writing_now(self, state: WebState, context: WebContext) -> Writing:
+        screen = context.run.get_image(state["screen"]) if self.writing.show != "text" else None
+        finish, tabs = not state["episode"], tuple(state.get("tabs", ()))
+        return replace(self.writing, tabs=tabs, finish=finish, screen=screen)
 
     async def _ahead(
         self, options: Sequence[Candidate], state: WebState, context: WebContext

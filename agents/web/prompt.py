@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentkit.content import Message, Text
 
@@ -62,11 +62,13 @@ def ranking_prompt(view: View, *, task: str | None = None) -> list[Message]:
     """Return the prompt whose next words are the action. ``task`` replaces the task (for a prompt without it).
 
     Every step of an exemplar is a turn of the conversation, in the form of the question at its end. The task comes
-    last, so that two prompts that differ in the task share all that goes before it (its keys and values are kept).
+    last, so that two prompts that differ in the task share all that goes before it (its keys and values are kept;
+    those of the exemplars also on disk, since they come again in other runs).
     """
     messages = [Message.system(SYSTEM)]
     for exemplar in view.exemplars:
         messages += _turns(exemplar)
+    messages[-1] = replace(messages[-1], keep=True)
     done = [step["words"] for step in view.history]
     parts = _question(view.page, done, view.instruction if task is None else task)
     return [*messages, Message("user", (*advice(view.tips), *parts))]

@@ -11,7 +11,7 @@ from agentkit.contracts.event import Decided
 from agentkit.models import Model
 
 from .candidates import Candidate
-from .order import named
+from .naming import naming
 from .prompt import NO_TASK, View, ranking_prompt
 
 
@@ -20,7 +20,7 @@ class Ranking:
     """How candidates are ranked.
 
     The score of a candidate is log p(words | task, page) - ``prior`` * log p(words | page without a task) + ``named``
-    where the task names what it acts on or puts in. The prior is what the task adds to (pointwise mutual information
+    times how much the task names it (``naming``). The prior is what the task adds to (pointwise mutual information
     at 1), so that a likely phrase is not chosen for being likely (contextual calibration, Zhao et al. 2021, arXiv
     2102.09690, adapted to rankings). ``boost`` multiplies the attention on the task, ``page`` that on untrusted text
     (the page, and exemplars of what pages said), for models whose attention can be edited. All were chosen on tuning
@@ -49,7 +49,7 @@ class Ranking:
     def rule(self) -> str:
         """How the scores are made, in words."""
         prior = f" - {self.prior:g} * log p(words | page)" if self.prior else ""
-        named = f" + {self.named:g} if the task names it" if self.named else ""
+        named = f" + {self.named:g} * how much the task names it" if self.named else ""
         return f"log p(words | task, page){prior}{named}"
 
     async def choose(
@@ -74,13 +74,5 @@ class Ranking:
         if self.prior:
             prior = found[1].values("sum")
             scores = [score - self.prior * less for score, less in zip(scores, prior, strict=True)]
-        more = [self.named if _is_named(candidate, view.instruction) else 0.0 for candidate in candidates]
-        return [score + bonus for score, bonus in zip(scores, more, strict=True)]
-
-
-def _is_named(candidate: Candidate, task: str) -> bool:
-    """Say whether a task names what a candidate puts in, or else the element that it acts on."""
-    if candidate.value is not None:
-        return named(candidate.value.text, task)
-    target = candidate.action.target if candidate.action else None
-    return target is not None and named(target.name, task)
+        shares = naming(candidates, view.instruction)
+        return [score + self.named * share for score, share in zip(scores, shares, strict=True)]

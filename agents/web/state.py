@@ -29,13 +29,13 @@ class Done(TypedDict):
 class WebState(TypedDict):
     """What the graph carries.
 
-    ``url`` is where the task starts; an ``episode`` starts and ends by its own rules. ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were.
+    ``url`` is where the task starts; an ``episode`` starts and ends by its own rules. ``page`` is the last snapshot as JSON, ``screen`` the digest of its picture, ``seen`` how many there were;
+    ``tabs`` are the addresses of the open tabs.
     ``abstract`` is the part of its text that bears on the task, ``lessons`` what was learned from steps of this run.
     ``answers`` are values that the user gave, ``asked`` the fields of all questions, also those without an answer; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
-    ``corrections`` are what the user said since; they stand in the task, too. ``blocked`` are the hosts off the allow-list that pages asked for, ``downloads`` the files that came, as paths in
-    the run folder.
+    ``corrections`` are what the user said since; they stand in the task, too. ``blocked`` are the hosts off the allow-list that pages asked for.
     """
 
     task: str
@@ -44,6 +44,7 @@ class WebState(TypedDict):
     episode: bool
     page: dict[str, Any]
     screen: str
+    tabs: list[str]
     seen: int
     blocked: list[str]
     downloads: list[str]
@@ -75,6 +76,7 @@ def first_state(task: str, family: str = "", url: str | None = None, *, episode:
         episode=episode,
         page={},
         screen="",
+        tabs=[],
         seen=0,
         blocked=[],
         downloads=[],

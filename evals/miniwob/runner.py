@@ -60,7 +60,9 @@ class Setup:
             "policy": self.policy,
             "memory": self.memory,
             "boost": ranking.boost,
+            "page": ranking.page,
             "prior": ranking.prior,
+            "named": ranking.named,
             "exemplars": ranking.exemplars,
             "max_steps": self.max_steps,
         }
@@ -220,7 +222,7 @@ async def evaluate(
     # An expert's slider takes many keys; a model that is not done by 15 steps goes round in circles.
     steps = settings.max_steps or (30 if policy == "experts" else 15)
     kept = None if memory == "on" else memory
-    ranking = Ranking() if boost is None else Ranking(boost=boost)
+    ranking = ranking_of(boost)
     setup = Setup(_reference(settings, policy), policy, kept, ranking, steps)
     names = tasks_of(tasks)
     if policy == "experts" and (without := [name for name in names if name not in EXPERTS]):
@@ -232,6 +234,11 @@ async def evaluate(
     return keep(
         Evaluation(name="miniwob", model=model, items=len(rows), metrics=summary(rows), rows=rows), out
     )
+
+
+def ranking_of(boost: float | None) -> Ranking:
+    """Return the ranking of ``--boost``: 1 leaves the model's attention as it is."""
+    return Ranking() if boost is None else Ranking.unedited() if boost == 1 else Ranking(boost=boost)
 
 
 def _reference(settings: Settings, policy: str) -> str | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agentkit.agents.web.candidates import INFEASIBLE, Candidate, candidates_of
 from agentkit.agents.web.generate import Writing, action_schema, generate, generation_prompt
 from agentkit.agents.web.missing import gaps
+from agentkit.agents.web.naming import naming
 from agentkit.agents.web.order import named, sends_last
 from agentkit.agents.web.page import load_snapshot, name_of, page_text
 from agentkit.agents.web.prompt import View, ranking_prompt
@@ -343,3 +344,31 @@ def test_the_prompt_shows_every_action_that_the_schema_allows(finish) -> None:
 async def test_an_id_that_is_not_there_is_an_error() -> None:
     with pytest.raises((ToolError, Exception)):
         await written('{"action": "click", "element": "e99"}')
+
+
+def test_a_task_names_candidates_wholly_or_by_a_word_that_tells() -> None:
+    mails = page(
+        element(1, "link", "Kari Dignissim arcu"),
+        element(2, "link", "Molli Nulla libero"),
+        element(3, "link", "Reply"),
+        element(4, "link", "More"),
+    )
+    found = dict(
+        zip(
+            words(mails, "Reply to the mail of Kari."),
+            naming(candidates_of(mails, "t", []), "Reply to Kari."),
+            strict=True,
+        )
+    )
+    assert found['click link "Reply"'] == 1
+    assert 0 < found['click link "Kari Dignissim arcu"'] < 1
+    assert found['click link "Molli Nulla libero"'] == found['click link "More"'] == 0
+
+
+NAMES = st.text("abc ", max_size=6)
+
+
+@given(st.lists(NAMES, max_size=6), st.text("abc ", max_size=12))
+def test_naming_is_a_share(names, task) -> None:
+    options = candidates_of(page(*(element(i + 1, "link", name) for i, name in enumerate(names))), task, [])
+    assert all(0 <= share <= 1 for share in naming(options, task))
