@@ -38,6 +38,13 @@ class Show(StrEnum):
     both = "both"
 
 
+class Dialogs(StrEnum):
+    """What happens when a page asks something in a dialog."""
+
+    dismiss = "dismiss"
+    ask = "ask"
+
+
 class Policy(StrEnum):
     """How the next action is decided: ranked by likelihood, or generated."""
 
@@ -56,6 +63,10 @@ def web(
         Approve | None,
         typer.Option(help="Before what can't be undone: ask, auto or deny. [AGENTKIT_APPROVE]"),
     ] = None,
+    dialogs: Annotated[
+        Dialogs,
+        typer.Option(help="A page's questions (confirm): dismissed, or dismissed and then asked about."),
+    ] = Dialogs.dismiss,
     secret: Annotated[
         list[str] | None,
         typer.Option(
@@ -151,6 +162,7 @@ def web(
         "proxy": proxy or None,
         "video": VIDEO if video else None,
         "assets": assets.value,
+        "dialogs": dialogs.value,
         "viewport": None if viewport is None else size_of(viewport),
     }
     browser = {name: value for name, value in opening.items() if value is not None}

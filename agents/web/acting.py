@@ -8,6 +8,7 @@ from agentkit.errors import ToolError
 from agentkit.runtime.journal import Effect, UnknownAction
 
 from ...tools.browser import ACTIONS, Action, replayable
+from .approval import accepting, dismissed_question
 from .candidates import Candidate, decided
 from .context import WebContext
 from .offer import done_step
@@ -39,7 +40,10 @@ async def act(state: WebState, context: WebContext) -> dict[str, Any]:
         }
     sent = outcome.get("sent", False)
     step = done_step(state, choice, outcome["changed"], outcome["text"], sent=sent)
-    return {"route": "check", "history": [*state["history"], step]}
+    done: dict[str, Any] = {"route": "check", "history": [*state["history"], step]}
+    if context.config.dialogs == "ask" and (asked := dismissed_question(outcome["dialogs"])):
+        return {**done, **accepting(choice, action, asked)}
+    return done
 
 
 async def settle(state: WebState, context: WebContext) -> dict[str, Any]:

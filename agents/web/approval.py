@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...tools.browser import ACTIONS, Element, Secret, Snapshot, irreversible
+from ...tools.browser import ACTIONS, Action, Element, Secret, Snapshot, irreversible
 from .candidates import Candidate, decided
 from .given import secrets_for
 from .page import TEXT_FIELDS, load_snapshot
@@ -99,6 +99,22 @@ def approval_question(state: Mapping[str, Any]) -> dict[str, Any]:
     snapshot = load_snapshot(state["page"])
     text = f"The next step is: {choice.words}, on {_where(snapshot, choice)}. Do it?"
     return {"text": text, "choices": [YES, NO], "why": f"It is asked first: {state.get('approval')}."}
+
+
+def dismissed_question(dialogs: Sequence[str]) -> str | None:
+    """Return the last question that a page asked in a dialog and that was dismissed; None without one."""
+    asked = (told for told in reversed(dialogs) if told.endswith("(dismissed)"))
+    return next((told for told in asked if told.startswith(("confirm", "beforeunload"))), None)
+
+
+def accepting(choice: Candidate, action: Action, asked: str) -> dict[str, Any]:
+    """Return the update that asks whether to do an action again and accept its dialog, which may not be undone."""
+    words = asked.removesuffix(" (dismissed)")
+    again = Candidate(
+        f"{choice.words} and accept its {words}", replace(action, dialog="accept"), choice.value
+    )
+    why = "the page asked this in a dialog, which was dismissed; its words are the page's"
+    return {"route": "approve", "decision": again.to_json(), "approval": why, "trouble": ""}
 
 
 def fields_of(view: View) -> str:

@@ -10,6 +10,7 @@ from agentkit.runtime.ask import ask_user
 from .approval import NO, answered_yes, approval_question
 from .candidates import decided
 from .context import WebContext
+from .offer import done_step
 from .state import WebState
 from .values import Value
 
@@ -38,7 +39,16 @@ async def approve(state: WebState, context: WebContext) -> dict[str, Any]:
     answer = ask_user(**approval_question(state))
     if answered_yes(answer):
         return {"route": "act"}
-    return {"route": "decide", "refused": [*state["refused"], decided(state["decision"]).words]}
+    choice = decided(state["decision"])
+    # A dialog stays dismissed; what opened it was done.
+    after = "check" if choice.action is not None and choice.action.dialog else "decide"
+    # In the history, a model that writes sees it.
+    step = done_step(state, choice, False, "the user refused it")
+    return {
+        "route": after,
+        "refused": [*state["refused"], choice.words],
+        "history": [*state["history"], step],
+    }
 
 
 async def confirm(state: WebState, context: WebContext) -> dict[str, Any]:

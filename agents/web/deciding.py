@@ -154,6 +154,8 @@ class Deciding:
         """Return the circle that an action closes, in words; empty when it closes none."""
         if choice.action is None:
             return ""
+        if choice.words in state["refused"]:
+            return f"{choice.words}, which the user refused"
         key = PageKey.of(view.snapshot, state["task"])
         closed = circle(state["history"], choice.words, key)
         return str(closed) if closed else choice.words if repeated(choice, state, key) > REPEATS else ""
@@ -171,6 +173,8 @@ class Deciding:
     ) -> dict[str, Any]:
         if choice.action is None:
             return {"route": "end", "answer": answer or _summary(view)}
+        if choice.words in state["refused"]:
+            return _give_up(state, f"the user refused to {choice.words}")
         why = needs_approval(view, choice, sandbox=context.config.sandbox)
         earlier = done_before_restore(choice, state)
         if why is None and earlier and earlier.get("sent") and not context.config.sandbox:

@@ -57,7 +57,8 @@ class Action:
     """One action.
 
     ``element`` is an id of the snapshot it was decided on; ``target`` describes that element for a replay.
-    ``to`` and ``to_target`` are the second element of ``drag_and_drop``. ``value`` is the text, key, option,
+    ``to`` and ``to_target`` are the second element of ``drag_and_drop``. ``dialog`` is the answer to the dialog that the
+    action opens, as ``answer_dialog`` takes it (None: dismissed). ``value`` is the text, key, option,
     URL, file, amount or coordinates (see the function of the same name in ``actions``). Which names there are is an
     ``ActionSet``'s to say.
     """
@@ -68,6 +69,7 @@ class Action:
     to: str | None = None
     target: Descriptor | None = None
     to_target: Descriptor | None = None
+    dialog: str | None = None
 
     @classmethod
     def on(
@@ -88,6 +90,8 @@ class Action:
             words.append(" | ".join(self.value) if isinstance(self.value, tuple) else repr(self.value))
         if self.to or self.to_target:
             words += ["to", *_subject(self.to, self.to_target)]
+        if self.dialog is not None:
+            words += ["with its dialog answered:", repr(self.dialog)]
         return " ".join(words)
 
     def to_json(self) -> dict[str, Any]:
@@ -145,6 +149,8 @@ def irreversible(snapshot: Snapshot, action: Action, *, sandbox: bool = False) -
     """
     if sandbox:
         return None
+    if action.dialog not in (None, "dismiss"):
+        return "accepts a dialog"
     if action.name == "answer_dialog":
         return "accepts a dialog" if action.value != "dismiss" else None
     if action.name == "reload":

@@ -107,7 +107,14 @@ class ActionSet(Mapping[str, Function]):
         if (action.target and not action.element) or (action.to_target and not action.to):
             raise ToolError(f"{action.describe()} names no element of this page", mend="replay it")
         given = {k: v for k, v in parts.items() if k and v is not None}
-        return hide_in_effect(session, await hiding(session, self[action.name](session, **given)))
+        if action.dialog is None:
+            return hide_in_effect(session, await hiding(session, self[action.name](session, **given)))
+        await actions.answer_dialog(session, action.dialog)
+        try:
+            return hide_in_effect(session, await hiding(session, self[action.name](session, **given)))
+        finally:
+            # The answer was meant for this action's dialog.
+            session.next_dialog = None
 
     async def replay(self, session: BrowserSession, action: Action) -> Effect:
         """Do a journalled action on a fresh page: elements are found by their descriptions, not their ids."""

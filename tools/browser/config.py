@@ -30,6 +30,9 @@ class SessionConfig:
     that are typed by name. ``sandbox`` declares that nothing on the allowed hosts is real, so that no action counts
     as irreversible. ``root`` and ``ignore`` are CSS selectors of what observations read and leave out.
 
+    ``dialogs``: a page's questions are dismissed; with ``"ask"`` an agent then asks its user whether to do the action
+    again and accept.
+
     How the browser is opened: ``headed`` in a window; with ``profile``, a folder in which cookies and storage stay
     between sessions; or ``cdp``, the address of a running browser, in which the session gets a context of its own.
     ``proxy`` is an ``http``, ``https`` or ``socks5`` URL, with credentials if need be: what the allow-list lets
@@ -48,6 +51,7 @@ class SessionConfig:
     uploads: tuple[Path, ...] = ()
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     max_tabs: int = 5
+    dialogs: Literal["dismiss", "ask"] = "dismiss"
     load_timeout: float = 15.0
     action_timeout: float = 3.0
     settle_timeout: float = 3.0

@@ -1,7 +1,7 @@
 """Words by which a page says that an action is a deed: something that others notice, or that can't be taken back.
 
-English, and the other languages most used on European sites, with their inflections where a stem tells enough. A word
-may mean something harmless in another place; then the user is asked once too often.
+English, and the other languages most used on European sites, with their inflections where a tells enough. A word
+may mean something harmless in another place or language; then the user is asked once too often.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ _WORDS = {
     "aprobar autorizar revocar subir instalar votar bloquear denunciar",
     "it": "paga* acquista* compra* ordina* prenota* dona* trasferisci bonifico preleva* invia* pubblica* condividi rispondi inoltra* "
     "commenta* invita* candidati registrati iscriviti disiscriviti elimina* cancella* rimuovi svuota* annulla* disattiva* "
-    "conferma* accetta* approva* autorizza* revoca* carica* installa* vota* blocca* segnala*",
+    "conferma* accetta* approva* autorizza* revoca* installa* vota* blocca* segnala*",
     "pt": "pagar pagamento comprar compra encomendar pedido reservar doar transferir levantar sacar enviar publicar partilhar "
     "compartilhar responder encaminhar comentar convidar candidatar registar registrar subscrever inscrever excluir eliminar "
     "apagar remover esvaziar cancelar desativar confirmar aceitar aprovar autorizar revogar carregar instalar votar bloquear "
     "denunciar",
     "nl": "betaal* betalen koop kopen bestel* afrekenen boek* reserveer* doneer* overmaken opnemen verstuur* verzend* stuur plaats "
     "publiceer* deel delen beantwoord* doorsturen reageer* uitnodig* solliciteer* registreer* abonneer* opzeggen verwijder* "
-    "wis wissen leegmaken annuleer* deactiveer* bevestig* accepteer* goedkeur* uploaden installeer* stem stemmen blokkeer* "
+    "wissen leegmaken annuleer* deactiveer* bevestig* accepteer* goedkeur* uploaden installeer* stemmen blokkeer* "
     "rapporteer*",
     "pl": "zapłać płać kup kupuję zamów zamawiam rezerwuj zarezerwuj przelej wypłać wyślij opublikuj udostępnij odpowiedz prześlij "
     "skomentuj zaproś aplikuj zarejestruj* zapisz#się subskrybuj usuń skasuj opróżnij anuluj dezaktywuj potwierdź zaakceptuj "
     "akceptuj zatwierdź zainstaluj głosuj zablokuj zgłoś",
     "sv": "betala köp* beställ* boka reservera donera överför* skicka publicera dela svara vidarebefordra kommentera bjud#in ansök* "
     "registrera prenumerera ta#bort radera töm avbryt avboka inaktivera bekräfta godkänn* acceptera installera rösta blockera",
-    "da": "betal* køb* bestil* reserver* doner* overfør* send offentliggør del svar videresend kommenter inviter ansøg tilmeld* afmeld* "
-    "slet fjern tøm annuller* deaktiver* bekræft* godkend* accepter* installer stem bloker",
-    "nb": "kjøp* bestill* betal* reserver* doner* overfør* publiser* slett fjern tøm avbryt kanseller* bekreft* godkjenn* godta stem "
+    "da": "betal* køb* bestil* reserver* doner* overfør* send offentliggør svar videresend kommenter inviter ansøg tilmeld* afmeld* "
+    "slet fjern tøm annuller* deaktiver* bekræft* godkend* accepter* installer bloker",
+    "nb": "kjøp* bestill* betal* reserver* doner* overfør* publiser* slett fjern tøm avbryt kanseller* bekreft* godkjenn* godta "
     "blokker* meld#deg#på meld#deg#av",
-    "fi": "maksa* osta* tilaa* varaa lahjoita siirrä lähetä julkaise jaa vastaa kutsu hae rekisteröidy poista tyhjennä peruuta vahvista "
+    "fi": "maksa* osta* tilaa* varaa lahjoita siirrä lähetä julkaise jaa vastaa kutsu rekisteröidy poista tyhjennä peruuta vahvista "
     "hyväksy asenna äänestä estä ilmoita",
     "cs": "zaplatit koupit objednat rezervovat darovat převést odeslat poslat zveřejnit sdílet odpovědět přeposlat komentovat pozvat "
     "registrovat odebírat smazat odstranit vyprázdnit zrušit potvrdit přijmout schválit nahrát instalovat hlasovat zablokovat",

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         Video,
     )
 
+# Dialogs that one action may open, before its page counts as a trap.
+MOST_DIALOGS = 50
+
 
 class BrowserSession:
     """An isolated browser context with one active tab. Use it as an async context manager.
@@ -64,6 +67,7 @@ class BrowserSession:
         self.script = PageScript(self.config.respond_timeout)
         self.ids = Ids()
         self.next_dialog: str | None = None
+        self._dialogs = 0
         self.navigated = False
         upstream = Upstream.of(self.config.proxy) if self.config.proxy else None
         self._wall = Wall(
@@ -290,6 +294,7 @@ class BrowserSession:
     def begin(self) -> None:
         """Mark the start of an action: requests from now on, and navigations, are its effect."""
         self.navigated = self.asked = False
+        self._dialogs = 0
         self._begun = set(self._inflight)
         self._sends.begin(self._inflight)
         self._documents.clear()
@@ -344,6 +349,9 @@ class BrowserSession:
     async def _on_dialog(self, dialog: Dialog) -> None:
         from playwright.async_api import Error
 
+        self._dialogs += 1
+        if self._dialogs > MOST_DIALOGS:
+            return await self._end_dialogs(dialog)
         answer = self._dialog_answer(dialog.type)
         accept = answer is not None
         message = self.secrets.redact(dialog.message)
@@ -358,7 +366,16 @@ class BrowserSession:
             await (dialog.accept(answer or "") if accept else dialog.dismiss())
         except Error:
             # The page went away with its dialog.
+            return None
+
+    async def _end_dialogs(self, dialog: Dialog) -> None:
+        """Close a tab that opens dialogs without end; the last one is left unanswered, so that its script stands still."""
+        if self._dialogs > MOST_DIALOGS + 1:
             return
+        self.events.add("dialog", f"more than {MOST_DIALOGS} dialogs in a row: the tab was closed")
+        if dialog.page is not None:
+            self._crashed.add(dialog.page)
+            self._spawn(self.close_tab(dialog.page))
 
     def _dialog_answer(self, kind: str) -> str | None:
         """Return the text to accept a dialog with, or None to dismiss it.
