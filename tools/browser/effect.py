@@ -99,14 +99,12 @@ async def _watch(session: BrowserSession, page: Page) -> None:
 
 async def _settle(session: BrowserSession, scrolls: bool) -> int:
     """Wait until the active tab is loaded and quiet, each within its bound; return how much changed."""
-    from playwright.async_api import Error
 
     config, count = session.config, 0
     start = time.monotonic()
     end, last = start + config.settle_timeout, start + config.load_timeout
     while (page := session.alive) is not None:
-        with suppress(Error):
-            await page.wait_for_load_state("domcontentloaded", timeout=config.load_timeout * 1000)
+        await _loaded(session, page)
         left = max(0.05, end - time.monotonic())
         frames = page.frames[:_MOST_FRAMES]
         seen = await asyncio.gather(*(_stillness(session, frame, left) for frame in frames))
@@ -122,6 +120,28 @@ async def _settle(session: BrowserSession, scrolls: bool) -> int:
         await asyncio.sleep(0.01)
     await session.leave_blocked_page()
     return count
+
+
+async def _loaded(session: BrowserSession, page: Page) -> None:
+    """Wait until a page's document is there, at most as long as a page may take.
+
+    The document is asked, too: where a page began to leave for a place that is refused, it says that it is there and
+    the browser's driver goes on waiting for it.
+    """
+    from playwright.async_api import Error
+    from playwright.async_api import TimeoutError as NotYet
+
+    end = time.monotonic() + session.config.load_timeout
+    while (left := end - time.monotonic()) > 0:
+        try:
+            return await page.wait_for_load_state("domcontentloaded", timeout=min(left, 0.5) * 1000)
+        except NotYet:
+            with suppress(ToolError):
+                if await session.script.bounded(page.evaluate("document.readyState")) != "loading":
+                    return None
+        except Error:
+            return None
+    return None
 
 
 async def _stillness(session: BrowserSession, frame: Frame, seconds: float) -> dict[str, Any]:
