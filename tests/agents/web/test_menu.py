@@ -141,7 +141,9 @@ def test_a_ranking_model_is_offered_the_actions_of_the_list_only(site: Site) -> 
 @pytest.mark.parametrize("show", ["marks", "both"])
 def test_the_page_is_shown_as_a_picture_with_the_ids_on_it(site: Site, show: Any) -> None:
     writer = Writer({"action": "finish", "answer": "seen"})
-    result = WebAgent(writer, policy="generate", memory="off", show=show).run("Look.", url=f"{site.url}/index.html")
+    result = WebAgent(writer, policy="generate", memory="off", show=show).run(
+        "Look.", url=f"{site.url}/index.html"
+    )
     assert result.status == "done"
     (request,) = writer.asked
     (picture,) = [part for message in request.messages for part in message.parts if isinstance(part, Picture)]
