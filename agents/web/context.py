@@ -166,10 +166,17 @@ class WebContext(Context):
         """Keep cookies and local storage in the run folder (a profile keeps its own), readable by this user only."""
         if self.episode is not None:
             return
-        if self.config.profile is not None:
-            await session.keep_cookies()
+        from playwright.async_api import Error
+
+        try:
+            if self.config.profile is not None:
+                await session.keep_cookies()
+                return
+            state = await session.context.storage_state()
+        except Error as error:
+            # The action was done, whatever became of the browser after it.
+            self._warn(f"cookies and storage are kept as they were before: {str(error).splitlines()[0]}")
             return
-        state = await session.context.storage_state()
         await asyncio.to_thread(write_private, self.storage, json.dumps(state))
 
     @property

@@ -190,15 +190,26 @@ class BrowserSession:
     async def fresh_page(self) -> Page:
         """Open a new tab, make it the active one and close the others: the way out of a dead page."""
         old = list(self.tabs)
-        self._page = await self.context.new_page()
+        self._page = await self._new_page()
         for page in old:
             await self.close_tab(page)
         return self._page
 
     async def new_tab(self) -> Page:
         """Open a tab and make it the active one."""
-        self._page = await self.context.new_page()
+        self._page = await self._new_page()
         return self._page
+
+    async def _new_page(self) -> Page:
+        from playwright.async_api import Error
+
+        try:
+            return await self.context.new_page()
+        except Error as error:
+            if "closed" not in str(error):
+                raise
+            # Somebody closed its window, or it died.
+            raise ToolError("the browser was closed", mend="agentkit resume opens it again") from error
 
     async def close_tab(self, page: Page) -> None:
         """Close a tab, also one that does not respond."""
