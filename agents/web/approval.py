@@ -79,8 +79,12 @@ def origin_of(text: str, view: View, element: Element | None = None) -> Origin:
         return Origin("task")
     if element is not None and text in element.options:
         return Origin("page", text)
-    known = {*tokens_of(view.instruction), *(word for value in view.values for word in tokens_of(value.text))}
+    mine = "\n".join([view.instruction, *(value.text for value in view.values)]).lower()
+    known = set(tokens_of(mine))
+    # Words, and what hangs together (an address) as a whole: its parts may all be in the task.
+    whole = (piece.strip(".,;:!?()\"'") for piece in lowered.split())
     telling = [word for word in tokens_of(text) if len(word) >= TELLING and word not in known]
+    telling += [piece for piece in whole if len(piece) >= TELLING and piece not in mine]
     for seen in _seen(view):
         for words in (lowered, *telling):
             if at := _stands_in(words, seen):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from agentkit.contracts.event import Decided, Note
 from agentkit.errors import ToolError
+from agentkit.models import Model
 
 from ...memory import Exemplar, Tip
 from ...tools.browser import ACTIONS, ActionSet
@@ -113,7 +114,7 @@ class Deciding:
         writing = self._writing_now(state, context)
         model = await context.model("decide")
         try:
-            choice, text = await generate(model, view, writing)
+            choice, text = await _asked_twice(model, view, writing, context)
             if circling := self._circling(choice, state, view):
                 # Told so, it may find another way; the same again ends the run.
                 context.run.emit(Note(text=f"asked again, as it goes round in circles: {circling}"))
@@ -227,6 +228,17 @@ def _final(choice: Candidate | None, view: View, context: WebContext) -> bool:
     if choice is None or choice.action is None:
         return False
     return needs_approval(view, choice, sandbox=context.config.sandbox) is not None
+
+
+async def _asked_twice(
+    model: Model, view: View, writing: Writing, context: WebContext
+) -> tuple[Candidate, str]:
+    """Have an action written; a model that names what is not on the page is told so, once."""
+    try:
+        return await generate(model, view, writing)
+    except ToolError as error:
+        context.run.emit(Note(level="warning", text=f"asked again, as {error.message}"))
+        return await generate(model, replace(view, barred=[error.message]), writing)
 
 
 def _asking(gap: Gap) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ...tools.browser import Element, Snapshot
 from .candidates import Candidate, speaks_of
-from .values import STOP, typed
+from .values import SPACELESS, STOP, typed
 
 SENDS = frozenset({"button"})
 CHOOSES = frozenset({"radio", "option", "menuitemradio", "switch"})
@@ -29,9 +29,10 @@ LOGS_IN = re.compile(
 
 def sends(candidate: Candidate, snapshot: Snapshot) -> bool:
     """Say whether a candidate would send a form on its way: its button, or Enter in a field."""
-    if candidate.action is None or candidate.action.element is None:
+    # An id that is not on the page is the action's own error, told when it is tried.
+    if candidate.action is None or candidate.action.element not in snapshot:
         return False
-    element = snapshot.get(candidate.action.element)
+    element = snapshot.get(candidate.action.element or "")
     return candidate.kind == "press" or (
         candidate.kind == "click" and (element.submits or element.role in SENDS)
     )
@@ -81,4 +82,6 @@ def named(name: str, task: str) -> bool:
     words = name.strip().lower()
     if not words or words in STOP:
         return False
+    if SPACELESS.search(words):
+        return words in task.lower()
     return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", task.lower()) is not None

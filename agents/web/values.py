@@ -16,12 +16,46 @@ CORRECTION = "\nCorrection: "
 # Words before what a correction puts aside ("Rome, not Paris"); no values by themselves.
 ASIDE = r"(?:not|instead of|rather than)"
 
-QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<!\w)'([^']+)'(?!\w)")
+QUOTED = re.compile(
+    r"\"([^\"]+)\"|„([^“”]+)[“”]|“([^”]+)”|«([^»]+)»|‹([^›]+)›|「([^」]+)」|『([^』]+)』|(?<!\w)'([^']+)'(?!\w)"
+)
 DATE = re.compile(r"\b\d{1,2}/\d{1,2}/\d{2,4}\b|\b\d{4}-\d{2}-\d{2}\b")
 TIME = re.compile(r"\b\d{1,2}:\d{2}(?:\s?[AaPp]\.?[Mm])?(?!\w)")
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w\b")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?![\w/:])")
-NAME = re.compile(r"\b[A-Z][\w'-]*(?:\s+(?:of|the|and|de|la)?\s*[A-Z][\w'-]*)*")
+_CAPITAL = "A-Z" + "".join(chr(code) for code in range(0xC0, 0x530) if chr(code).isupper())
+NAME = re.compile(rf"\b[{_CAPITAL}][\w'-]*(?:\s+(?:of|the|and|de|la)?\s*[{_CAPITAL}][\w'-]*)*")
+# German writes the names of fields large, too: "mit dem Namen Ada".
+FIELD_NOUNS = frozenset(
+    [
+        "name",
+        "namen",
+        "vorname",
+        "vornamen",
+        "nachname",
+        "nachnamen",
+        "benutzername",
+        "benutzernamen",
+        "nutzername",
+    ]
+) | {
+    "stadt",
+    "ort",
+    "straße",
+    "land",
+    "passwort",
+    "kennwort",
+    "adresse",
+    "titel",
+    "betreff",
+    "firma",
+    "datum",
+    "uhrzeit",
+}
+# Where no spaces stand between words, a change of script does: kanji, katakana, hiragana (which joins them), others.
+RUNS = re.compile(r"[\u3400-\u9fff々]+|[\u30a0-\u30ffー]+|[\u3040-\u309f]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_JOINS = re.compile(r"[\u3040-\u309f]+")
 # "genre: comedy", "by Ashley", "named Tula", "from year 1973": the word after names a value.
 AFTER = re.compile(
     r"\b(?:by|named?|called|for|as|to|is|year|genre|director|user|username|password|with|search|enter|type|from)\s+"
@@ -199,6 +233,8 @@ def _named_in(task: str) -> list[Value]:
             if kind == "name" and others and first.lower() in VERBS and _begins(rest, match.start()):
                 # "Forward Ann": the verb is written large for opening its sentence.
                 text, cue = others.strip(), first.lower()
+            if kind == "name" and others and first.lower() in FIELD_NOUNS:
+                text, cue = others.strip(), first.lower()
             found.append(Value(text, kind=kind, cue=cue))
         if kind in ("date", "time", "email"):
             # A date is one value, not three numbers as well.
@@ -209,7 +245,9 @@ def _named_in(task: str) -> list[Value]:
     if not any(value.kind == "quoted" for value in found):
         # Nothing is marked as a value: any word of the task may be one.
         for match in WORD.finditer(rest):
-            if match.group().lower() not in STOP:
+            if SPACELESS.search(match.group()):
+                found += _runs_in(match.group())
+            elif match.group().lower() not in STOP:
                 found.append(Value(match.group(), kind="word", cue=_before(rest, match.start())))
     return _unique(found)
 
@@ -237,8 +275,16 @@ def words_of(text: str) -> list[str]:
     return [word for word in re.findall(r"[^\W_]+", text.lower()) if word not in STOP]
 
 
+def _runs_in(words: str) -> list[Value]:
+    """Return the words of a text without spaces, each with the one before it: "名前に山田" names 山田, a 名前."""
+    runs = [run for run in RUNS.findall(words) if not _JOINS.fullmatch(run)]
+    return [Value(run, kind="word", cue=before) for before, run in zip(["", *runs], runs, strict=False)]
+
+
 def _before(text: str, at: int) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text[:at])[-4:]).lower()
+    words = re.findall(r"[^\W_]+", text[:at])[-4:]
+    pieces = (_JOINS.sub(" ", word) if SPACELESS.search(word) else word for word in words)
+    return " ".join(" ".join(pieces).split()[-4:]).lower()
 
 
 def _begins(text: str, at: int) -> bool:
