@@ -13,15 +13,15 @@ Row = dict[str, Any]
 
 
 class Rows:
-    """Rows by their key (the values of some of their columns), in ``rows.jsonl`` of a folder.
+    """Rows by their key (the values of some of their columns), in ``rows.jsonl`` (or a file of another ``name``) of a folder.
 
     Without a folder they are in memory only. A file whose last line is broken off (a killed process, a full disk)
     loses that line and no other.
     """
 
-    def __init__(self, folder: Path | None, key: Sequence[str]) -> None:
+    def __init__(self, folder: Path | None, key: Sequence[str], *, name: str = NAME) -> None:
         self.key = tuple(key)
-        self._file = None if folder is None else folder / NAME
+        self._file = None if folder is None else folder / name
         self._known: dict[tuple[Any, ...], Row] = {}
         if self._file is not None and self._file.is_file():
             self._load(self._file)

@@ -15,6 +15,7 @@ from ..version import VERSION
 from .ask import ask
 from .attend import attend
 from .chat import chat
+from .collect import collect
 from .demo_command import demo
 from .doctor import doctor
 from .edits import edits
@@ -70,7 +71,7 @@ COMMANDS = {
     "bench": bench,
 }
 # Commands that have commands of their own.
-GROUPS = {"index": index, "critic": critic}
+GROUPS = {"index": index, "critic": critic, "collect": collect}
 for name, command in COMMANDS.items():
     app.command(name)(with_flags(command))
 for name, group in GROUPS.items():

@@ -143,9 +143,14 @@ class Imagined(Contract):
 
 
 class LookedAhead(EventBase):
-    """A tree search over real pages before a decision: ``best`` is the page it aims at, ``choice`` the first action."""
+    """A tree search over real pages before a decision: ``best`` is the page it aims at, ``choice`` the first action.
+
+    ``done`` are the actions before it, in words.
+    """
 
     kind: Literal["looked_ahead"] = "looked_ahead"
+    task: str = ""
+    done: list[str] = Field(default_factory=list)
     nodes: list[Imagined] = Field(default_factory=list)
     choice: str = ""
     best: int = 0

@@ -20,7 +20,7 @@ from .generate import Writing, generate
 from .given import given_values
 from .giving_up import reason, stuck
 from .known import Known
-from .lookahead import LookAhead, RankedAhead
+from .lookahead import LookAhead, RankedAhead, WrittenAhead
 from .loops import PageKey, circle
 from .missing import Gap
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
@@ -114,15 +114,15 @@ class Deciding:
         writing = self._writing_now(state, context)
         model = await context.model("decide")
         try:
-            choice, text = await _asked_twice(model, view, writing, context)
+            choice, text = await self._write(model, view, writing, state, context)
             if circling := self._circling(choice, state, view):
                 # Told so, it may find another way; the same again ends the run.
                 context.run.emit(Note(text=f"asked again, as it goes round in circles: {circling}"))
                 view = replace(view, barred=[choice.words])
                 choice, text = await generate(model, view, writing)
+                context.run.emit(Decided(choice=choice.words))
         except ToolError as error:
             return _give_up(state, f"the model named what is not there: {error.message}")
-        context.run.emit(Decided(choice=choice.words))
         if choice is INFEASIBLE:
             return _give_up(state, f"the model reports that it can't be done: {text}")
         if choice.kind == "ask":
@@ -136,6 +136,19 @@ class Deciding:
         gap = self.follow_up.before_written(missing, choice, ends=ends, final=final)
         return _asking(gap) if gap else self._to_do(choice, state, view, context, answer=text)
 
+    async def _write(
+        self, model: Model, view: View, writing: Writing, state: WebState, context: WebContext
+    ) -> tuple[Candidate, str]:
+        """Return what the model writes, looked at ahead if that is wanted, and tell of it."""
+        if self.look_ahead is None:
+            choice, text = await _asked_twice(model, view, writing, context)
+            context.run.emit(Decided(choice=choice.words))
+            return choice, text
+        given = given_values(context.config)
+        ahead = WrittenAhead(self.look_ahead, lambda there: self._writing_now(there, context))
+        best = await ahead.choose(state, lambda there: view_of(there, given), context)
+        return best.choice, best.text
+
     def _writing_now(self, state: WebState, context: WebContext) -> Writing:
         screen = context.run.get_image(state["screen"]) if self.writing.show != "text" else None
         finish, tabs = not state["episode"], tuple(state.get("tabs", ()))
@@ -147,7 +160,7 @@ class Deciding:
         """Return the option that leads to the best page; None when there is no looking ahead."""
         if self.look_ahead is None:
             return None
-        ahead = RankedAhead(self.look_ahead, self.ranking, self._offer(state, context))
+        ahead = RankedAhead(self.look_ahead, self.ranking, self._offer(state, context), self.actions)
         given = given_values(context.config)
         return await ahead.choose(options, state, lambda there: view_of(there, given), context)
 

@@ -64,7 +64,7 @@ async def generate(model: Model, view: View, writing: Writing | None = None) -> 
     )
     if not isinstance(reply.data, Mapping):
         raise ModelError(f"{model.reference} wrote no action: {reply.text[:200]!r}")
-    return _candidate(reply.data, view)
+    return candidate_of(reply.data, view)
 
 
 def generation_prompt(view: View, writing: Writing | None = None) -> list[Message]:
@@ -140,7 +140,7 @@ def _circles(words: Sequence[str]) -> list[Text]:
     return [Text(told, "observation", "untrusted")] if words else []
 
 
-def _candidate(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
+def candidate_of(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     name = str(data["action"])
     if name == "finish":
         return FINISH, str(data.get("answer", ""))

@@ -210,6 +210,8 @@ class Explorer:
         rule = f"the best page within {self.config.depth} actions: {judge.name}"
         self.context.run.emit(
             LookedAhead(
+                task=self.view(root.state).instruction,
+                done=[step["words"] for step in root.state["history"]],
                 nodes=[place.told() for place in self.places],
                 choice=proposal.choice.words,
                 best=best.node,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from agentkit.agents.web.prompt import View
 from agentkit.contracts.result import Usage
 from agentkit.contracts.runfile import BudgetLimits
 from agentkit.errors import UnsupportedCapability, UsageError
-from agentkit.models import Capabilities, Model, Request, Scores
+from agentkit.models import Capabilities, Model, Reply, Request, Scores, VisionCard
 from agentkit.runs.report import write_report
 from agentkit.tools.browser import Snapshot
 from tests.results import output_of, run_of
@@ -236,3 +237,44 @@ async def test_a_report_draws_the_tree_with_all_words_escaped(maze, browser) -> 
     assert "chose click link &#34;Door B&#34;" in page
     assert page.count('<line class="branch way"') == 1
     assert "<b>the treasure</b>" not in page
+
+
+class Author(Model):
+    """Writes several actions at once, the links in their order, and values pages by what is on them."""
+
+    reference = "test:author"
+    capabilities = Capabilities(schema=True)
+    card = VisionCard()
+
+    async def _generate(self, request: Request) -> Reply:
+        assert request.schema is not None
+        asked = request.schema["properties"]
+        text = request.messages[-1].text
+        data: dict = {"value": 90 if "treasure is here" in text else 60 if "Green" in text else 10}
+        if "next" in asked:
+            data |= {"next": "go on", "result": "more"}
+        if "actions" in asked:
+            links = re.findall(r"\[(e\d+)\] link", text)
+            actions = [{"action": "click", "element": link} for link in links]
+            done = {"action": "finish", "answer": "It is here."}
+            data = {
+                "actions": [*actions, {"action": "click", "element": "e999"}, done][
+                    : asked["actions"]["maxItems"]
+                ]
+            }
+        return Reply(json.dumps(data), data=data, usage=Usage(calls=1))
+
+
+@pytest.mark.parametrize("imagine", [False, True])
+async def test_a_model_that_writes_looks_ahead_over_several_actions(maze, browser, imagine) -> None:
+    look = LookAhead(depth=2, width=3, budget=8, imagine=imagine)
+    agent = WebAgent(Author(), policy="generate", memory="off", browser=browser, look_ahead=look)
+    result = await agent.arun(TASK, url=maze.url)
+    assert (result.status, result.answer, result.error) == ("done", "It is here.", None)
+    assert [step["action"] for step in output_of(result)["steps"]] == [DOORS[1], 'click link "Gate"']
+    assert [event["choice"] for event in events(result, "decided")] == [
+        DOORS[1],
+        'click link "Gate"',
+        "finish",
+    ]
+    assert maze.sent == []
