@@ -2,8 +2,9 @@
 
 from .agent import WebAgent
 from .episode import Episode
+from .follow_up import FollowUp
 from .lookahead import LookAhead
 from .policy import Policy
 from .rank import Ranking
 
-__all__ = ["Episode", "LookAhead", "Policy", "Ranking", "WebAgent"]
+__all__ = ["Episode", "FollowUp", "LookAhead", "Policy", "Ranking", "WebAgent"]

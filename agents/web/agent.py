@@ -23,6 +23,7 @@ from .acting import act, check, settle
 from .asking import approve, ask, confirm
 from .context import WebContext
 from .deciding import Approval, Deciding
+from .follow_up import FollowUp
 from .generate import PAGE_BUDGET as WRITING_BUDGET
 from .generate import Writing
 from .given import check_task, with_given
@@ -62,6 +63,7 @@ class WebAgent(GraphAgent):
     typed by name on their own domain and shown to nobody; ``uploads`` are the files that may be given to pages. ``episode``: a page that somebody else sets up and ends (a benchmark).
     ``actions``: what may be done, as an ``ActionSet`` (functions of your own among them) or as names of ``ACTIONS``.
     ``show``: how a model that writes its actions sees the page: its ``text``, a screenshot with ``marks``, or ``both``.
+    ``follow_up``: when to ask, with its limits.
     ``look_ahead``: try the best actions on pages in a second tab that sends nothing, before one is done.
     The budget is 30 steps when none is set.
 
@@ -80,6 +82,7 @@ class WebAgent(GraphAgent):
         memory: ExemplarMemory | Path | str | None = None,
         policy: Literal["rank", "generate"] | Policy = "rank",
         ranking: Ranking | Mapping[str, Any] | None = None,
+        follow_up: FollowUp | Mapping[str, Any] | None = None,
         approve: Approval | None = None,
         browser: Browser | SessionConfig | Mapping[str, Any] | None = None,
         secrets: Sequence[Secret | str | dict[str, Any]] = (),
@@ -99,6 +102,7 @@ class WebAgent(GraphAgent):
             self.limits = self.limits.model_copy(update={"steps": MAX_STEPS})
         self.policy: Literal["rank", "generate"] | Policy = policy
         self.ranking = Ranking(**ranking) if isinstance(ranking, Mapping) else ranking or Ranking()
+        self.follow_up = FollowUp(**follow_up) if isinstance(follow_up, Mapping) else follow_up or FollowUp()
         self.approval: Approval = approve or self.settings.approve
         given = browser if isinstance(browser, (SessionConfig, Mapping)) else SessionConfig()
         self.opening = with_given(SessionConfig.of(given), secrets, uploads)
@@ -146,6 +150,7 @@ class WebAgent(GraphAgent):
             "browser": self.opening.to_json(),
             "secrets": [secret.to_json() for secret in self.opening.secrets],
             "ranking": asdict(self.ranking),
+            "follow_up": asdict(self.follow_up),
             "look_ahead": self.look_ahead.to_json() if self.look_ahead else None,
             "actions": None if self.actions is ACTIONS else list(self.actions),
             "show": self.writing.show,
@@ -228,6 +233,7 @@ class WebAgent(GraphAgent):
             self.ranking,
             self.approval,
             known,
+            self.follow_up,
             writing=self.writing,
             actions=self.actions,
             look_ahead=self.look_ahead,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...tools.browser import Element, Snapshot
 from .candidates import NAMELESS, about, answers, field_name, speaks_of, values_for
+from .given import secrets_for
 from .page import TEXT_FIELDS, is_text_field
 from .phrases import KINDS, singular, vague_nouns
 from .values import Value, tokens_of
@@ -36,7 +37,12 @@ A_DATE = re.compile(
     r"(?:next|this|on) (?:week|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day))\b",
     re.IGNORECASE,
 )
+PASSWORD = re.compile(r"\b(?:password|passcode|passphrase|pin|code)\b", re.IGNORECASE)
 A_TIME = re.compile(r"\b(?:\d{1,2} ?[ap]\.?m|noon|midnight|o'clock)\b", re.IGNORECASE)
+# A button's name is no act: "press login", "the Sign in link".
+PRESSED = re.compile(
+    r"\b(?:click|press|hit|tap)\s+(?:on\s+)?(?:the\s+)?[\"“]?[\w ]*?(?:log|sign) ?in\b", re.IGNORECASE
+)
 # What an act needs to be done at all, by words of the fields that hold it.
 NEEDS: Sequence[tuple[re.Pattern[str], frozenset[str]]] = tuple(
     (re.compile(pattern, re.IGNORECASE), frozenset(words.split()))
@@ -45,7 +51,7 @@ NEEDS: Sequence[tuple[re.Pattern[str], frozenset[str]]] = tuple(
         (r"\b(?:forward|send)\b", "to recipient recipients"),
         (r"\breply\b", "reply message text body"),
         (
-            r"\bbook\b.*\b(?:flight|train|trip|bus|ferry|ticket)s?\b",
+            r"^(?=.*\bbook\b).*\b(?:flight|train|trip|bus|ferry|ticket)s?\b",
             "from to origin destination departure date",
         ),
     )
@@ -127,7 +133,8 @@ def _takes_text(element: Element) -> bool:
 
 def _demanded(task: str, element: Element, fields: Sequence[Element], values: Sequence[Value]) -> bool:
     named = about(element.name)
-    if any(pattern.search(task) and named & words for pattern, words in NEEDS):
+    done = PRESSED.sub(" ", task)
+    if any(pattern.search(done) and named & words for pattern, words in NEEDS):
         return True
     if SETTLED.search(task) and not vague_nouns(task):
         return False
@@ -189,18 +196,20 @@ def _has_value(task: str, element: Element, values: Sequence[Value], snapshot: S
         return bool(A_DATE.search(task)) or any(value.kind == "date" for value in told)
     if "time" in element.states and A_TIME.search(task):
         return True
+    if "password" in element.states and not PASSWORD.search(task):
+        # 'Sign in as "ada"' names no password, whatever else it quotes.
+        return bool(secrets_for(snapshot, element, told))
     own = about(element.name)
     # Of mere words only the one right after the field's name is its value: "genre comedy", and no "search result".
     words = [v for v in told if v.kind == "word" and v.text.lower() not in KINDS]
     if any(v.cue.split()[-1:] and v.cue.split()[-1] in own for v in words):
         return True
-    sure = [value for value in told if value.kind != "word" and not set(tokens_of(value.text)) <= own]
+    own_to_it = [value for value in told if value.kind != "word" and not _of_another(value, element)]
+    sure = [value for value in own_to_it if not set(tokens_of(value.text)) <= own]
     others = [other for other in snapshot.elements if _takes_text(other) and other.id != element.id]
     held = {other.value for other in others}
     dated = any(_is_date(other) for other in others)
     for value in values_for(snapshot, element, sure):
-        if _of_another(value, element):
-            continue
         if speaks_of(value, element):
             return True
         elsewhere = value.text in held or (dated and value.kind == "date")

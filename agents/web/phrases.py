@@ -65,10 +65,14 @@ VAGUE = re.compile(
 _RESTRICTS = "from by named called labeled labelled titled about with saying ending starting containing"
 RESTRICTS = frozenset(_RESTRICTS.split())
 
+QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»")
+# Stands for a space in what is quoted while a task is split.
+_INSIDE = "\ue000"
 _TOKEN = re.compile(
     r"\"[^\"]*\"|“[^”]*”|«[^»]*»|@\w+|#\d+|\([-\d ,]+\)|\d[\d/:.,]*(?:st|nd|rd|th)?|[^\W_][\w'’>-]*|[^\s\w]+"
 )
 _ENDS = re.compile(r"(?<=[.!?;])\s+|,?\s+(?:and\s+)?then\s+|;\s*")
+_TOPIC = re.compile(r"\s*(?:for|in|on|at|from|of|among|with|as)\b", re.IGNORECASE)
 _VERB = "|".join(sorted(ACTS | SEEKS | PUTS, key=len, reverse=True))
 _JOINS = re.compile(rf",?\s+and\s+(?=(?:{_VERB})\b)|,\s+(?=(?:to\s+)?(?:{_VERB})\b)|,\s+", re.IGNORECASE)
 
@@ -109,7 +113,7 @@ def mentions(task: str) -> list[Mention]:
         words = _TOKEN.findall(clause)
         verbs = [i for i, word in enumerate(words) if word.lower() in ACTS | SEEKS]
         if not verbs:
-            topic = (*topic, *_telling(words))
+            topic = (*topic, *_telling(words)) if _TOPIC.match(clause) else topic
             continue
         mention = _mention(clause, words, verbs, topic)
         if mention is not None:
@@ -132,14 +136,19 @@ def singular(noun: str) -> str:
 
 
 def _clauses(task: str) -> Iterator[str]:
-    for sentence in _ENDS.split(task):
-        yield from (part for part in _JOINS.split(sentence) if part and part.strip())
+    # What is quoted is one word, whatever stands in it.
+    whole = QUOTED.sub(lambda match: re.sub(r"\s", _INSIDE, match.group()), task)
+    for sentence in _ENDS.split(whole):
+        yield from (part.replace(_INSIDE, " ") for part in _JOINS.split(sentence) if part.strip())
 
 
 def _mention(clause: str, words: list[str], verbs: list[int], topic: tuple[str, ...]) -> Mention | None:
     acts = [i for i in verbs if words[i].lower() in ACTS]
     start = (acts or verbs)[0]
     verb, tail = words[start].lower(), words[start + 1 :]
+    if verb in GIVES:
+        # What is quoted is written to somebody; it does not tell which thing is meant.
+        tail = [word for word in tail if word[0] not in '"“«']
     plain = _unquoted(" ".join(tail))
     if FREE.search(plain):
         return None
@@ -215,7 +224,7 @@ def _telling(words: list[str]) -> tuple[str, ...]:
     for word in _TOKEN.findall(text):
         bare = re.sub(r"['’]s?$", "", word.strip("\"“”«»(),.;:!?'"))
         lowered = bare.lower()
-        generic = lowered in GENERIC or lowered in ACTS or lowered in SEEKS or lowered in KINDS
+        generic = lowered in GENERIC or lowered in ACTS | SEEKS | PUTS or lowered in KINDS
         shouted = len(bare) > 1 and bare.isupper()
         if bare and (word[0] in '"“«@#' or shouted or not generic):
             found.append(bare)
@@ -223,4 +232,4 @@ def _telling(words: list[str]) -> tuple[str, ...]:
 
 
 def _unquoted(text: str) -> str:
-    return re.sub(r"\"[^\"]*\"|“[^”]*”|«[^»]*»", "…", text)
+    return QUOTED.sub("…", text)

@@ -270,20 +270,27 @@ CUTS: Mapping[str, Sequence[str]] = dict(
 
 
 def cuts_of(
-    task: str, utterance: str, fields: Mapping[str, str] | None = None, html: str | None = None
+    task: str,
+    utterance: str,
+    fields: Mapping[str, str] | None = None,
+    html: str | None = None,
+    *,
+    wordings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Cut]:
     """Return the cuts of an episode by variant; some episodes lack some (a mail that is deleted has no receiver).
 
     ``fields`` are those of the page, for mails: ``task``, ``by``, ``to``, ``message``. ``html`` is that of the page.
+    ``wordings`` are other words for the variants, by task; a task that is not among them has no cuts then.
     """
     several: Mapping[str, str] = {}
-    if task in MAIL_TASKS:
+    if task in MAIL_TASKS and wordings is None:
         said = {_FIELDS[key]: value for key, value in (fields or {}).items() if key in _FIELDS}
         variants = MAILS.get((fields or {}).get("task", ""), {})
     elif task in TEMPLATES:
         match = re.fullmatch(TEMPLATES[task].pattern, utterance.strip())
         said = {key: value for key, value in match.groupdict().items() if value} if match else {}
-        variants = TEMPLATES[task].variants if match else {}
+        texts = TEMPLATES[task].variants if wordings is None else wordings.get(task, {})
+        variants = texts if match else {}
         several = TEMPLATES[task].several
     else:
         return {}

@@ -29,5 +29,14 @@ class InformedExperts:
             said = {value.text for value in view.values if value.said}
             whole = set(self.cut.slots.values()) <= said
             rest = [value for value in view.values if not value.said]
-            view = replace(view, task=self.cut.clear, values=rest) if whole else view
+            if not whole:
+                return self._guess(view, family)
+            view = replace(view, task=self.cut.clear, values=rest)
         return self.experts.choose(view, family)
+
+    def _guess(self, view: View, family: str) -> Candidate | None:
+        """Return what the expert makes of words that it was not written for: often nothing at all."""
+        try:
+            return self.experts.choose(view, family)
+        except (StopIteration, LookupError, ValueError):
+            return None

@@ -44,7 +44,9 @@ def mail(desk: Desk) -> Candidate | None:
     if reply is not None:
         return desk.click(reply if desk.quoted or desk.said(r"(?i)\b(repl)", "") else desk.named("Forward"))
     sender = _people(desk)[0]
-    at = next(i for i, e in enumerate(desk.elements) if e.name.split()[:1] == [sender])
+    at = next((i for i, e in enumerate(desk.elements) if e.name.split()[:1] == [sender]), None)
+    if at is None:
+        raise NotSaid(desk.task)
     thread, trash, star = desk.elements[at : at + 3]
     if desk.quoted:
         return desk.click(thread)
