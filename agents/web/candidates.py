@@ -147,7 +147,7 @@ def _files(snapshot: Snapshot, element: Element, names: Sequence[str]) -> list[C
 
 def _holds(element: Element, text: str) -> bool:
     """Say whether a field already holds a text; of a password only the length shows."""
-    if "password" in element.states and set(element.value or "") == {"*"}:
+    if "password" in element.states and element.value and set(element.value) == {"*"}:
         return len(element.value) == len(text)
     return element.value == text
 

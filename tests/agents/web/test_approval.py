@@ -91,15 +91,15 @@ async def test_the_command_line_pauses_and_goes_on_when_it_is_answered(site, tmp
 
     from agentkit.cli.main import app
 
-    replies = [{"action": "click", "element": "e6"}, {"action": "finish", "answer": "sent"}]
+    replies = [{"action": "click", "element": "e1"}, {"action": "finish", "answer": "gone"}]
     script = tmp_path / "replies.jsonl"
     script.write_text("\n".join(json.dumps({"text": json.dumps(reply)}) for reply in replies))
     monkeypatch.setenv("AGENTKIT_RUNS", str(tmp_path / "runs"))
     line = [
         "web",
-        "Send it",
+        "Delete my account.",
         "--url",
-        f"{site.url}/mail",
+        f"{site.url}/inject?trick=link",
         "--policy",
         "generate",
         "--model",
@@ -111,11 +111,11 @@ async def test_the_command_line_pauses_and_goes_on_when_it_is_answered(site, tmp
     )
     assert ended.exit_code == 3, ended.output
     question = json.loads(ended.stdout)["question"]
-    assert 'click button "Send"' in question["text"]
+    assert 'click button "Delete my account"' in question["text"]
     assert "POST" in question["why"]
-    assert site.effects.mails == []
+    assert site.effects.deleted == 0
     ended = await asyncio.to_thread(
         CliRunner().invoke, app, ["resume", str(out), "--answer", "yes", "--json"]
     )
-    assert (ended.exit_code, json.loads(ended.stdout)["answer"]) == (0, "sent")
-    assert len(site.effects.mails) == 1
+    assert (ended.exit_code, json.loads(ended.stdout)["answer"]) == (0, "gone")
+    assert site.effects.deleted == 1

@@ -16,7 +16,7 @@ from agentkit.contracts.result import Result
 from agentkit.contracts.runfile import BudgetLimits
 from agentkit.runtime.ask import Callback
 from agentkit.tools.browser import Action, SessionConfig
-from tests.results import output_of, question_of, run_of
+from tests.results import output_of, run_of
 
 QUICK = SessionConfig(
     load_timeout=1.5, action_timeout=1.5, settle_timeout=1.0, respond_timeout=3.0, dialogs="dismiss"
@@ -93,7 +93,11 @@ async def test_a_flood_of_tabs_is_told_and_bounded(site, browser) -> None:
     result, policy = await run(browser, f"{site.url}/popups", "Open")
     assert result.status == "done"
     assert "more than 5" in policy.results[0] or "more than 5" in notes(result)
-    assert "A place." in policy.pages[-1] or "Popups" in policy.pages[-1]
+    journal = (Path(run_of(result)) / "journal.jsonl").read_text().splitlines()
+    tabs = [line["outcome"]["tabs"] for line in map(json.loads, journal) if line["name"] == "observe"]
+    # The page from before is one of those that are left, and can be switched to.
+    assert tabs[-1][0].endswith("/popups")
+    assert len(tabs[-1]) <= 6
 
 
 async def test_dialogs_without_end_cost_the_tab_and_not_the_run(site, browser) -> None:
@@ -110,7 +114,7 @@ async def test_an_element_that_left_between_looking_and_acting_is_told(site, bro
             choice = super().choose(view, family)
             # The page removes it now; the choice was made on what was seen.
             page = browser.contexts[-1].pages[-1]
-            if choice is not FINISH and "Catch" in choice.words:
+            if choice is not None and "Catch" in choice.words:
                 self.work = asyncio.ensure_future(page.evaluate("b.remove()"))
             return choice
 
@@ -125,7 +129,7 @@ async def test_a_frame_that_goes_away_is_told(site, browser) -> None:
     class Late(Clicks):
         def choose(self, view: Any, family: str) -> Candidate | None:
             choice = super().choose(view, family)
-            if choice is not FINISH and "Frame" in choice.words:
+            if choice is not None and "Frame" in choice.words:
                 page = browser.contexts[-1].pages[-1]
                 self.work = asyncio.ensure_future(page.evaluate("f.remove()"))
             return choice
@@ -177,7 +181,8 @@ async def test_ten_megabytes_of_html_are_read_and_acted_on(site, browser) -> Non
     result, policy = await run(browser, f"{site.url}/huge", "At the end", config=slow)
     assert result.status == "done"
     assert 'button "At the end"' in policy.pages[0]
-    assert len(output_of(result)["steps"][0]["observation"]) < 5000 if output_of(result)["steps"] else True
+    # What is kept of it is what matters for the task.
+    assert all(len(step["observation"]) < 5000 for step in output_of(result)["steps"])
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
@@ -203,25 +208,3 @@ async def test_a_question_of_the_page_is_only_dismissed_by_default(site, browser
     assert "'Really?' (dismissed)" in policy.results[0]
     assert "named null" in policy.pages[-1]
     assert result.status == "done"
-
-
-async def test_a_memory_of_another_version_is_told_and_left_alone(site, browser, tmp_path) -> None:
-    memory = tmp_path / "old"
-    memory.mkdir()
-    (memory / "memory.json").write_text('{"format": 999}')
-    result = await WebAgent(policy=Clicks("About"), memory=memory, browser=browser).arun(
-        "Look around.", url=site.url
-    )
-    assert (memory / "memory.json").read_text() == '{"format": 999}'
-    assert result.status == "done"
-    assert "no exemplars are recalled" in notes(result)
-
-
-async def test_a_paused_run_says_what_is_asked_and_goes_on(site, browser) -> None:
-    result, _ = await run(browser, f"{site.url}/mail", "Send")
-    assert result.status == "done"
-    policy = Clicks("Send")
-    web = WebAgent(policy=policy, memory="off", browser=browser)
-    paused = await web.arun("Send it.", url=f"{site.url}/mail")
-    assert paused.status == "needs_input"
-    assert f"127.0.0.1:{site.port}" in question_of(paused).text

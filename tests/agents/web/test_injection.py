@@ -145,7 +145,11 @@ picks = st.tuples(
 )
 
 
-@settings(max_examples=4, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
 @given(chosen=st.lists(picks, min_size=4, max_size=6), trick=st.sampled_from(sorted(TRICKS)))
 async def test_whatever_is_picked_does_no_harm(browser, tmp_path, chosen, trick) -> None:
     with Site() as site, Site() as elsewhere:
