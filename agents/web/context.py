@@ -26,6 +26,7 @@ from ...tools.browser import (
     observe,
 )
 from ...tools.browser.actions import goto
+from ...tools.browser.hide import hide_in_effect
 from ...tools.browser.profile import write_private
 from .undo import NAME as UNDO
 from .undo import standing
@@ -118,7 +119,8 @@ class WebContext(Context):
         await session.fresh_page()
         self.current = False
         await self.restore(session, without=number)
-        return Effect(before, session.url, changed=True, text=f"taken back; now at {session.url}")
+        done = Effect(before, session.url, changed=True, text=f"taken back; now at {session.url}")
+        return hide_in_effect(session, done)
 
     async def downloads(self) -> list[str]:
         """Return what was downloaded, as paths in the run folder; what is under way is waited for a little."""

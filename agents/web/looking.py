@@ -33,7 +33,7 @@ class Looking:
             screen = context.run.put_image(picture)
             restored, context.current = not context.current, True
             session = await context.session()
-            tabs = [tab.url for tab in session.tabs]
+            tabs = [session.secrets.redact(tab.url) for tab in session.tabs]
             page = {"page": snapshot.to_json(), "screen": screen, "tabs": tabs}
             downloads = await context.downloads()
             return {**page, "restored": restored, "blocked": session.refused, "downloads": downloads}
