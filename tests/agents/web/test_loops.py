@@ -210,7 +210,7 @@ async def test_taking_back_keeps_what_was_done_before_on_the_page(maze, browser)
 async def test_what_was_sent_is_not_taken_back(maze, browser) -> None:
     agent = WebAgent(Chooser('click button "Go on"', WORDS), memory="off", browser=browser)
     result = await agent.arun("Go on with the order.", url=maze.url + "order", sandbox=True)
-    assert maze.sent == ["/sent"]
+    assert maze.sent.count("/sent") == 1
     assert all(WORDS not in event["options"] for event in events(result, "decided"))
     assert WORDS not in json.dumps(output_of(result))
 
