@@ -31,7 +31,8 @@ class FollowUp:
     ``loose`` when the task says "a" of what it describes, or when nothing but their place tells the elements apart (any of them will do,
     most likely). Where a model gave the readings scores, 1/n becomes the share of the likeliest one: a softmax of
     their scores divided by ``temperature``. ``limit_final`` is the limit for what can't be undone, ``unseen`` the doubt
-    about a thing of which the page shows none. Limits and temperature were fitted on tuning seeds (docs/follow-up.md).
+    about a thing of which the page shows none. ``limit`` comes from a sweep on tuning seeds, the others were set by hand
+    (docs/follow-up.md).
     """
 
     limit: float = 0.4

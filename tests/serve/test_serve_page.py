@@ -237,7 +237,7 @@ async def test_a_question_is_a_card(server: Served, visit):
 async def test_an_action_is_approved_on_a_card(tmp_path, serving, visit, browser):
     from agentkit.agents.web import WebAgent
     from tests.agents.web.chooser import REGISTER, TASK, Chooser
-    from tests.agents.web.site import Site
+    from tests.site import Site
 
     def abilities(_: object) -> Any:
         return {"browse": WebAgent(Chooser(*REGISTER), memory="off", browser=browser)}
