@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agentkit.contracts.event import Decided
 
-from .candidates import Candidate, about
+from .candidates import FINISH, Candidate, about
 from .missing import MAX_CHOICES, Gap, gaps
 from .phrases import Mention, mentions
 from .prompt import View
@@ -83,7 +83,7 @@ class FollowUp:
                 weighed = self.weighed(gap, scores)
                 if target in gap.readings and self.asks(weighed, final=final):
                     return gap
-            elif ends and self.asks(gap, final=final):
+            elif ends and not _beside(gap, choice) and self.asks(gap, final=final):
                 return gap
         return None
 
@@ -100,7 +100,9 @@ class FollowUp:
             if gap.readings:
                 if target in gap.readings and (final or gap.final) and self.asks(gap, final=final):
                     return gap
-            elif ends or (target == gap.element and choice.value and choice.value.source == "model"):
+            elif ends and not _beside(gap, choice):
+                return gap
+            elif target == gap.element and choice.value and choice.value.source == "model":
                 return gap
         return None
 
@@ -167,3 +169,8 @@ def _put_in(view: View) -> list[str]:
     typed = [text for step in view.history for text in TYPED.findall(step["words"])]
     held = [text for step in view.history for text in HELD.findall(step["page"])]
     return [*typed, *held, *(element.value for element in view.snapshot.elements if element.value)]
+
+
+def _beside(gap: Gap, choice: Candidate) -> bool:
+    """Say whether a gap is beside the point: whoever finishes sends no form."""
+    return gap.sending and choice is FINISH

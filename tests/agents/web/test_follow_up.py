@@ -144,6 +144,9 @@ def test_what_a_form_requires_is_asked_for_when_it_is_sent_and_not_before() -> N
     assert gap is not None
     assert "can't be sent" in gap.question()["why"]
     assert ASKS.before(found, click, ends=False) is None
+    # Whoever ends the task sends no form.
+    assert ASKS.before(found, FINISH, ends=True) is None
+    assert ASKS.before_written(found, FINISH, ends=True) is None
 
 
 # ---- two readings ----

@@ -114,7 +114,7 @@ def test_an_action_of_ones_own_is_written_asked_about_and_done(site: Site) -> No
     agent = WebAgent(
         writer, policy="generate", memory="off", actions=ActionSet.of(ACTIONS["click"], wave), approve="ask"
     )
-    result = agent.run("Wave.", url=f"{site.url}/index.html")
+    result = agent.run("Wave.", url=f"{site.url}/form.html")
     # What it does, agentkit can't know.
     assert result.status == "needs_input"
     result = agent.resume(result, "yes")
@@ -130,7 +130,7 @@ def test_a_ranking_model_is_offered_the_actions_of_the_list_only(site: Site) -> 
     from .chooser import Chooser
 
     agent = WebAgent(Chooser("finish"), memory="off", actions=["fill"])
-    result = agent.run('Enter "Ada".', url=f"{site.url}/index.html")
+    result = agent.run('Enter "Ada".', url=f"{site.url}/form.html")
     events = [json.loads(line) for line in (Path(run_of(result)) / "events.jsonl").read_text().splitlines()]
     options = [option for event in events if event["kind"] == "decided" for option in event["options"]]
     assert not [option for option in options if option.startswith(("click", "press"))]
@@ -142,7 +142,7 @@ def test_a_ranking_model_is_offered_the_actions_of_the_list_only(site: Site) -> 
 def test_the_page_is_shown_as_a_picture_with_the_ids_on_it(site: Site, show: Any) -> None:
     writer = Writer({"action": "finish", "answer": "seen"})
     result = WebAgent(writer, policy="generate", memory="off", show=show).run(
-        "Look.", url=f"{site.url}/index.html"
+        "Look.", url=f"{site.url}/form.html"
     )
     assert result.status == "done"
     (request,) = writer.asked
@@ -159,4 +159,4 @@ def test_the_page_is_shown_as_a_picture_with_the_ids_on_it(site: Site, show: Any
 def test_a_model_that_sees_no_pictures_is_told_so(site: Site) -> None:
     agent = WebAgent(Writer(images=False), policy="generate", memory="off", show="marks")
     with pytest.raises(UnsupportedCapability):
-        agent.run("Look.", url=f"{site.url}/index.html")
+        agent.run("Look.", url=f"{site.url}/form.html")
