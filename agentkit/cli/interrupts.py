@@ -72,6 +72,8 @@ class Interrupts:
             except UsageError as error:
                 complain(str(error))
                 return False
+        else:
+            note("going on", "dim")
         return True
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 TOY = Path(__file__).parent / "cli_toy.py"
+
+
+def hear_interrupts() -> None:
+    """Let a child process be interrupted: whoever runs the tests in the background has Ctrl-C ignored, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -41,6 +47,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
+            preexec_fn=hear_interrupts,
         )
         os.close(theirs)
         self.text = ""

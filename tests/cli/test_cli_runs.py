@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agentkit.contracts import schema
+from tests.cli.person import hear_interrupts
 
 TOY = Path(__file__).parent / "cli_toy.py"
 pytestmark = pytest.mark.usefixtures("toy")
@@ -204,7 +205,13 @@ def process(tmp_path):
     def run(*arguments):
         command = [sys.executable, str(TOY), *arguments]
         child = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=hear_interrupts,
         )
         started.append(child)
         return child

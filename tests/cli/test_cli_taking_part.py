@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.person import TOY, Terminal
+from tests.cli.person import TOY, Terminal, hear_interrupts
 
 
 class Steered(Terminal):
@@ -41,6 +41,7 @@ def test_what_is_typed_after_ctrl_c_is_a_correction(terminal):
 
 def test_an_empty_line_goes_on(terminal):
     terminal.type("\n")
+    terminal.read_until("going on")
     # It can be interrupted again afterwards.
     terminal.text = ""
     terminal.interrupt()
@@ -70,6 +71,7 @@ def test_where_nobody_is_asked_it_pauses_or_leaves(tmp_path, flags, code):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
     assert process.stderr is not None
     while "working" not in process.stderr.readline():

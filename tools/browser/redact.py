@@ -93,6 +93,8 @@ def _character(character: str) -> str:
         repr(character)[1:-1],
         f"&#x{ord(character):x};",
     }
+    # Some letters are several in capitals ("ß" and "SS"), which no flag of a pattern knows.
+    others |= {character.upper(), character.lower(), character.casefold()}
     if character in "'\"":
         others.add("\\" + character)
     if character.isalnum() and character.isascii():
