@@ -100,9 +100,9 @@ class FollowUp:
             if gap.readings:
                 if target in gap.readings and (final or gap.final) and self.asks(gap, final=final):
                     return gap
-            elif ends and not _beside(gap, choice):
-                return gap
-            elif target == gap.element and choice.value and choice.value.source == "model":
+                continue
+            made_up = target == gap.element and choice.value and choice.value.source == "model"
+            if made_up or (ends and not _beside(gap, choice)):
                 return gap
         return None
 
