@@ -90,7 +90,9 @@ async def test_a_page_that_reloads_itself_can_be_acted_on(site, browser) -> None
 
 
 async def test_a_flood_of_tabs_is_told_and_bounded(site, browser) -> None:
-    result, policy = await run(browser, f"{site.url}/popups", "Open")
+    # Fifty tabs at once take their time on a busy machine; a page that only is slow is not lost.
+    patient = SessionConfig(respond_timeout=60, action_timeout=30, settle_timeout=30)
+    result, policy = await run(browser, f"{site.url}/popups", "Open", config=patient)
     assert result.status == "done"
     assert "more than 5" in policy.results[0] or "more than 5" in notes(result)
     journal = (Path(run_of(result)) / "journal.jsonl").read_text().splitlines()
