@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from agentkit.config import Settings
 from agentkit.contracts.evaluation import Evaluation
-from agentkit.errors import ToolError, UsageError
+from agentkit.errors import ToolError
 from agentkit.runtime.ask import Answerer
 from agentkit.runtime.cast import Cast
 
-from ...agents.web import Ranking, WebAgent
+from ...agents.web import WebAgent
 from ...tools.browser import BrowserSession
 from ..keep import keep
-from ..miniwob.experts import EXPERTS
-from ..miniwob.runner import Setup, row_of, run
+from ..miniwob.runner import Setup, chosen, row_of, run
 from ..miniwob.server import MiniWobServer
 from ..miniwob.task import MiniWobTask, session_config
-from ..miniwob.tasks import tasks_of
 from ..seeds import seeds_of
 from .cuts import CUTS, Cut, cuts_of
 from .metrics import CLEAR, metrics_of
@@ -103,20 +101,13 @@ async def evaluate(
     Rows are those of miniwob with ``variant`` (``clear``, or the names of what is left out), ``slots`` and ``asked``
     (each question with the slot that it asks for). Raises ``UsageError`` for what there is not.
     """
-    steps = settings.max_steps or (30 if policy == "experts" else 15)
-    ranking = Ranking() if boost is None else Ranking(boost=boost)
-    model = None if policy == "experts" else settings.decide or settings.model
-    setup = AmbiguousSetup(model, policy, None if memory == "on" else memory, ranking, steps)
-    names = tasks_of(tasks)
-    if policy == "experts" and (without := [name for name in names if name not in EXPERTS]):
-        raise UsageError(
-            f"there is no expert for {', '.join(without)}", mend="--tasks demonstrated has one each"
-        )
+    names, plain = chosen(settings, tasks, policy, memory, boost)
+    setup = AmbiguousSetup(**vars(plain))
     rows = await run(
         names, seeds_of(seeds), setup, game=Ambiguous(), settings=settings, out=out, workers=workers, say=say
     )
     items = sum(not row.get("skipped") for row in rows)
-    who = "experts" if policy == "experts" else model or "smollm2"
+    who = "experts" if policy == "experts" else setup.model or "smollm2"
     return keep(
         Evaluation(name="ambiguous", model=who, items=items, metrics=metrics_of(rows), rows=rows), out
     )

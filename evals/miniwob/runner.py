@@ -202,6 +202,22 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Metric]:
     return metrics
 
 
+def chosen(
+    settings: Settings, tasks: str, policy: str, memory: str, boost: float | None
+) -> tuple[tuple[str, ...], Setup]:
+    """Return the tasks and the setup of the flags. Raises ``UsageError`` for what there is not."""
+    # An expert's slider takes many keys; a model that is not done by 15 steps goes round in circles.
+    steps = settings.max_steps or (30 if policy == "experts" else 15)
+    kept = None if memory == "on" else memory
+    setup = Setup(_reference(settings, policy), policy, kept, ranking_of(boost), steps)
+    names = tasks_of(tasks)
+    if policy == "experts" and (without := [name for name in names if name not in EXPERTS]):
+        raise UsageError(
+            f"there is no expert for {', '.join(without)}", mend="--tasks demonstrated has one each"
+        )
+    return names, setup
+
+
 async def evaluate(
     settings: Settings,
     out: Path | None,
@@ -219,16 +235,7 @@ async def evaluate(
     ``seeds``: ``1-5``. ``memory``: ``on``, ``off`` or a folder. ``boost`` multiplies the attention on the
     task when ranking (1: the model as it is). Raises ``UsageError`` for what there is not.
     """
-    # An expert's slider takes many keys; a model that is not done by 15 steps goes round in circles.
-    steps = settings.max_steps or (30 if policy == "experts" else 15)
-    kept = None if memory == "on" else memory
-    ranking = ranking_of(boost)
-    setup = Setup(_reference(settings, policy), policy, kept, ranking, steps)
-    names = tasks_of(tasks)
-    if policy == "experts" and (without := [name for name in names if name not in EXPERTS]):
-        raise UsageError(
-            f"there is no expert for {', '.join(without)}", mend="--tasks demonstrated has one each"
-        )
+    names, setup = chosen(settings, tasks, policy, memory, boost)
     rows = await run(names, seeds_of(seeds), setup, settings=settings, out=out, workers=workers, say=say)
     model = "experts" if policy == "experts" else setup.model or "smollm2"
     return keep(

@@ -6,10 +6,18 @@ import pytest
 
 from tests.site import Site
 
+from .maze import Maze
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     with Site() as found:
+        yield found
+
+
+@pytest.fixture
+def maze() -> Iterator[Maze]:
+    with Maze() as found:
         yield found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,24 +22,12 @@ from agentkit.errors import UnsupportedCapability, UsageError
 from agentkit.models import Capabilities, Model, Reply, Request, Scores, VisionCard
 from agentkit.runs.report import write_report
 from agentkit.tools.browser import Snapshot
-from tests.results import output_of, run_of
+from tests.results import events_of, output_of, run_of
 
 from .chooser import Chooser
-from .maze import Maze
 
 DOORS = tuple(f'click link "Door {letter}"' for letter in "ABC")
 TASK = "Find the treasure."
-
-
-@pytest.fixture
-def maze() -> Iterator[Maze]:
-    with Maze() as found:
-        yield found
-
-
-def events(result, kind: str) -> list[dict]:
-    lines = (Path(run_of(result)) / "events.jsonl").read_text().splitlines()
-    return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
 
 def stop_at_first(agent: WebAgent) -> None:
@@ -74,7 +62,7 @@ async def test_the_way_that_leads_on_is_found_though_another_looks_likelier(maze
     assert (result.status, result.answer) == ("done", "Treasure")
     assert [step["action"] for step in output_of(result)["steps"]] == [DOORS[1], 'click link "Gate"']
 
-    first = events(result, "looked_ahead")[0]
+    first = events_of(result, "looked_ahead")[0]
     assert first["choice"] == DOORS[1]
     nodes = {node["node"]: node for node in first["nodes"]}
     best = nodes[first["best"]]
@@ -86,10 +74,10 @@ async def test_the_way_that_leads_on_is_found_though_another_looks_likelier(maze
         for n in nodes.values()
         if n.get("image")
     )
-    decided = events(result, "decided")[0]
+    decided = events_of(result, "decided")[0]
     assert decided["choice"] == max(zip(decided["scores"], decided["options"], strict=True))[1]
     # What it cost is in the usage: every call that was made has its event.
-    assert result.usage.calls == sum(event["usage"]["calls"] for event in events(result, "model_called"))
+    assert result.usage.calls == sum(event["usage"]["calls"] for event in events_of(result, "model_called"))
 
     # A replay has neither browser nor model.
     again = await WebAgent(memory="off", look_ahead=agent.look_ahead).areplay(run_of(result))
@@ -107,11 +95,11 @@ async def test_nothing_is_sent_from_pages_that_are_looked_at_ahead(maze, browser
     assert result.error == "stopped"
     assert before == []
     assert set(maze.sent) <= {"/left"}
-    tree = events(result, "looked_ahead")[0]["nodes"][1:]
+    tree = events_of(result, "looked_ahead")[0]["nodes"][1:]
     assert {node["action"]: node["why"] for node in tree if node["depth"] == 1} == dict.fromkeys(sends, HELD)
     assert not any(node["tried"] for node in tree)
     # What is not known counts as the page it starts from: the likeliest is chosen, and done only by the agent itself.
-    assert events(result, "decided")[0]["choice"] == sends[0]
+    assert events_of(result, "decided")[0]["choice"] == sends[0]
 
 
 async def test_what_may_be_irreversible_is_not_tried(maze, browser) -> None:
@@ -120,7 +108,7 @@ async def test_what_may_be_irreversible_is_not_tried(maze, browser) -> None:
     )
     stop_at_first(agent)
     result = await agent.arun("Go on with the order.", url=maze.url + "order")
-    nodes = {node["action"]: node for node in events(result, "looked_ahead")[0]["nodes"]}
+    nodes = {node["action"]: node for node in events_of(result, "looked_ahead")[0]["nodes"]}
     assert "submits a form by POST" in nodes['click button "Go on"']["why"]
     assert not nodes['click button "Go on"']["tried"]
 
@@ -129,9 +117,9 @@ async def test_a_page_that_can_not_be_opened_a_second_time_is_not_looked_ahead_f
     agent = WebAgent(Seer(DOORS[1]), memory="off", browser=browser, look_ahead=LookAhead())
     stop_at_first(agent)
     result = await agent.arun(TASK, url=maze.url + "odd")
-    assert [event["choice"] for event in events(result, "decided")] == [DOORS[1]]
-    assert not events(result, "looked_ahead")
-    assert "can't be opened a second time" in events(result, "note")[-1]["text"]
+    assert [event["choice"] for event in events_of(result, "decided")] == [DOORS[1]]
+    assert not events_of(result, "looked_ahead")
+    assert "can't be opened a second time" in events_of(result, "note")[-1]["text"]
 
 
 async def test_what_was_done_on_the_page_is_done_again_before_looking_ahead(maze, browser) -> None:
@@ -143,8 +131,8 @@ async def test_what_was_done_on_the_page_is_done_again_before_looking_ahead(maze
         look_ahead={"depth": 1},
     )
     result = await agent.arun('Type "Ada" into the name, then pick the apple.', url=maze.url + "panel")
-    assert not [event for event in events(result, "note") if "not looking ahead" in event["text"]]
-    second = events(result, "looked_ahead")[1]["nodes"]
+    assert not [event for event in events_of(result, "note") if "not looking ahead" in event["text"]]
+    second = events_of(result, "looked_ahead")[1]["nodes"]
     assert all('value="Ada"' in node["page"] for node in second if node["page"])
 
 
@@ -155,7 +143,7 @@ async def test_a_look_ahead_is_held_to_its_own_budget_and_to_the_runs(maze, brow
     )
     result = await agent.arun(TASK, url=maze.url)
     assert result.status == "budget"
-    (tree,) = events(result, "looked_ahead")
+    (tree,) = events_of(result, "looked_ahead")
     assert [node["tried"] for node in tree["nodes"]] == [True, True, False, False]
     assert result.usage.calls <= 10
 
@@ -175,8 +163,8 @@ async def test_a_judge_of_ones_own_values_pages(maze, browser) -> None:
     )
     stop_at_first(agent)
     result = await agent.arun(TASK, url=maze.url)
-    assert events(result, "decided")[0]["choice"] == DOORS[1]
-    assert "by a sign" in events(result, "decided")[0]["rule"]
+    assert events_of(result, "decided")[0]["choice"] == DOORS[1]
+    assert "by a sign" in events_of(result, "decided")[0]["rule"]
 
 
 def test_settings_are_checked_and_kept_in_the_run() -> None:
@@ -272,7 +260,7 @@ async def test_a_model_that_writes_looks_ahead_over_several_actions(maze, browse
     result = await agent.arun(TASK, url=maze.url)
     assert (result.status, result.answer, result.error) == ("done", "It is here.", None)
     assert [step["action"] for step in output_of(result)["steps"]] == [DOORS[1], 'click link "Gate"']
-    assert [event["choice"] for event in events(result, "decided")] == [
+    assert [event["choice"] for event in events_of(result, "decided")] == [
         DOORS[1],
         'click link "Gate"',
         "finish",

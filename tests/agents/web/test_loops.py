@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,25 +21,13 @@ from agentkit.contracts.result import Usage
 from agentkit.contracts.runfile import BudgetLimits
 from agentkit.models import Capabilities, Model, Reply, Request, VisionCard
 from agentkit.tools.browser import Action, Line, Snapshot
-from tests.results import output_of, run_of
+from tests.results import events_of, output_of, run_of
 
 from .chooser import Chooser
-from .maze import Maze
-
-
-@pytest.fixture
-def maze() -> Iterator[Maze]:
-    with Maze() as found:
-        yield found
-
-
-def events(result, kind: str) -> list[dict]:
-    lines = (Path(run_of(result)) / "events.jsonl").read_text().splitlines()
-    return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
 
 def notes(result) -> str:
-    return "\n".join(event["text"] for event in events(result, "note"))
+    return "\n".join(event["text"] for event in events_of(result, "note"))
 
 
 def done(words: str, state: str = "s", *, loose: str = "", changed: bool = True, **more: Any) -> Done:
@@ -141,10 +126,10 @@ async def test_a_model_that_writes_is_told_of_its_circle_once(maze, browser) -> 
     agent = WebAgent(FirstLink(), policy="generate", memory="off", browser=browser)
     result = await agent.arun("Look around.", url=maze.url)
     assert result.status == "failed"
-    assert (result.steps, len(events(result, "model_called"))) == (4, 6)
+    assert (result.steps, len(events_of(result, "model_called"))) == (4, 6)
     assert "it goes round in circles" in (result.error or "")
     assert 'click link "Door A"' in (result.error or "")
-    last = json.dumps(events(result, "model_called")[-1]["prompt"])
+    last = json.dumps(events_of(result, "model_called")[-1]["prompt"])
     assert "These go round in circles; choose another action" in last
 
 
@@ -179,7 +164,7 @@ async def test_a_link_that_led_away_is_taken_back_and_not_tried_again(maze, brow
     result = await agent.arun("Find the door to the treasure gate.", url=maze.url)
     assert (result.status, result.answer) == ("done", "Treasure")
     assert [step["action"] for step in output_of(result)["steps"]] == list(wanted[2:4])
-    assert [event["title"] for event in events(result, "observed")] == [
+    assert [event["title"] for event in events_of(result, "observed")] == [
         "Hall", "Cellar", "Hall", "Garden", "Treasure"
     ]  # fmt: skip
     again = await WebAgent(memory="off").areplay(run_of(result))
@@ -201,7 +186,7 @@ async def test_taking_back_keeps_what_was_done_before_on_the_page(maze, browser)
     # A browser that is opened anew repeats what stands, and not what was taken back.
     result = await agent.aresume(result)
     assert [step["action"] for step in output_of(result)["steps"]][:2] == [typed, pick]
-    texts = [event["text"] for event in events(result, "observed")]
+    texts = [event["text"] for event in events_of(result, "observed")]
     assert all('value="Ada"' in text for text in texts[1:])
     assert ["Pick the apple" in text for text in texts[:4]] == [True, True, False, True]
     assert "Hide the list" not in notes(result)
@@ -211,7 +196,7 @@ async def test_what_was_sent_is_not_taken_back(maze, browser) -> None:
     agent = WebAgent(Chooser('click button "Go on"', WORDS), memory="off", browser=browser)
     result = await agent.arun("Go on with the order.", url=maze.url + "order", sandbox=True)
     assert maze.sent.count("/sent") == 1
-    assert all(WORDS not in event["options"] for event in events(result, "decided"))
+    assert all(WORDS not in event["options"] for event in events_of(result, "decided"))
     assert WORDS not in json.dumps(output_of(result))
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from agentkit.agents.web import WebAgent
 from agentkit.agents.web.candidates import Candidate, candidates_of
@@ -18,23 +15,11 @@ from agentkit.memory import Exemplar, ExemplarMemory, MemoryBank, Step, Tip, Tip
 from agentkit.models import Capabilities, Model, Reply, Request, VisionCard
 from agentkit.models.embed import load_embedder
 from agentkit.tools.browser import Line, Snapshot
-from tests.results import run_of
+from tests.results import events_of, run_of
 
 from .chooser import REGISTER, TASK, Chooser
-from .maze import Maze
 
 MINILM = load_embedder()
-
-
-@pytest.fixture
-def maze() -> Iterator[Maze]:
-    with Maze() as found:
-        yield found
-
-
-def events(result, kind: str) -> list[dict]:
-    lines = (Path(run_of(result)) / "events.jsonl").read_text().splitlines()
-    return [event for event in map(json.loads, lines) if event["kind"] == kind]
 
 
 def texts(request: Request) -> list[Text]:
@@ -98,7 +83,7 @@ async def test_a_failed_run_leaves_a_tip_from_what_a_success_did_there(site, bro
         "Register.", url=site.url, family=host
     )
     assert result.status == "failed"
-    (remembered,) = events(result, "remembered")
+    (remembered,) = events_of(result, "remembered")
     tip = tips.show(remembered["id"])
     assert "Begin with type ... into textbox" in tip.text
     assert (tip.trust, tip.origin, tip.family) == ("untrusted", "contrast", host)
@@ -116,7 +101,7 @@ async def test_without_a_memory_nothing_is_learned(site, browser, tmp_path) -> N
     for memory in ("off", None):
         result = await WebAgent(policy=Lost(), memory=memory, browser=browser).arun("Register.", url=site.url)
         assert result.status == "failed"
-        assert not events(result, "remembered")
+        assert not events_of(result, "remembered")
     assert not (tmp_path / "memory").exists()
 
 
@@ -157,17 +142,17 @@ async def test_a_spent_budget_costs_the_tips_and_not_the_answer(maze, browser, t
     )
     result = await agent.arun("Look.", url=maze.url, conversation="ann")
     assert (result.status, result.answer) == ("done", "That is all.")
-    assert any("have no reasons" in event["text"] for event in events(result, "note"))
+    assert any("have no reasons" in event["text"] for event in events_of(result, "note"))
     assert len(MemoryBank(tmp_path / "kept", embedder=MINILM).conversation("ann")) == 1
 
 
 async def test_the_abstract_of_a_page_is_a_step_of_its_own(site, browser) -> None:
     agent = WebAgent(Chooser(*REGISTER), memory="off", browser=browser, approve="auto")
     result = await agent.arun(TASK, url=site.url)
-    nodes = [event["node"] for event in events(result, "node_started")]
+    nodes = [event["node"] for event in events_of(result, "node_started")]
     assert nodes[:5] == ["observe", "abstract", "recall", "decide", "act"]
     assert nodes[-1] == "reflect"
-    told = events(result, "abstracted")
+    told = events_of(result, "abstracted")
     assert len(told) == nodes.count("observe")
     # A small page is shown whole, and told once.
     assert [event["text"] for event in told] == [""] * len(told)
