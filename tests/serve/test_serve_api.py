@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as Pillow
 
 from agentkit.agents.chat.server.config import ServerConfig, tokens_of
+from agentkit.agents.chat.server.schema import NewTurn
 from agentkit.config import Settings
 from agentkit.content import Message
 from agentkit.errors import ModelError, UsageError
@@ -175,10 +176,23 @@ async def test_a_turn_that_is_stopped_before_it_began_can_be_gone_on_with(server
     )
     turns.live.clear()
     turns._resume(key, None)
-    assert (await asyncio.wait_for(turns.stop(key), 20)).status in ("stopped", "interrupted")
+    assert (await asyncio.wait_for(turns.stop(key), 20)).status == "stopped"
     await server.post(f"/api/turns/{key}/resume")
     assert (await server.until(key))["answer"] == "Hello from the model."
     assert len((await server.get(f"/api/conversations/{talk}"))["shown"]) == 1
+
+
+async def test_a_turn_is_stopped_at_whatever_moment_of_its_beginning(server: Served):
+    server.model.hold = asyncio.Event()
+    turns = server.app.state.talks["owner"].turns
+    seen = []
+    for steps in range(24):
+        turn = await turns.begin("moments", NewTurn(text=f"Hi {steps}."))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        seen.append((await asyncio.wait_for(turns.stop(turn.key), 20)).status)
+    assert seen == ["stopped"] * 24
+    assert (await server.post(f"/api/turns/{turn.key}/resume"))["status"] == "running"
 
 
 async def test_a_correction_begins_the_turn_anew(server: Served):

@@ -16,14 +16,15 @@ from .views import slim
 class LiveTurn:
     """The events of one attempt and of those before it, in order, as lines of JSON.
 
-    ``ahead`` is how many calls of others the turn's model has to answer first.
+    ``ahead`` is how many calls of others the turn's model has to answer first; ``stopped`` that the user said so.
     """
 
     def __init__(self, key: str, agent: GraphAgent, earlier: list[dict[str, Any]]) -> None:
         self.key, self.agent = key, agent
         self.lines: list[tuple[int, str]] = [line_of(event) for event in earlier]
         self.ahead = 0
-        self.left = False
+        self.left = self.stopped = False
+        self.begun = asyncio.Event()
         self.ended = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -44,6 +45,7 @@ class LiveTurn:
 
     def end(self) -> None:
         """Tell the followers that this attempt is over."""
+        self.begun.set()
         self.ended.set()
         self._wake()
 

@@ -125,6 +125,7 @@ class Turns:
     async def stop(self, key: str) -> Turn:
         """Stop a turn: at once, but an action that is under way may end. What was said so far is kept."""
         live = self._running(key)
+        live.stopped = True
         live.agent.stop()
         await live.change(lambda: live.ended.is_set() or not live.acting, GRACE)
         await self._cancel(live)
@@ -216,6 +217,7 @@ class Turns:
         live.task.add_done_callback(lambda _: self._finish(live, folder))
 
     async def _work(self, live: LiveTurn, folder: Path, start: Callable[[], Awaitable[Result]]) -> None:
+        live.begun.set()
         WAITING.set(live.wait_behind)
         try:
             result = await start()
@@ -234,12 +236,17 @@ class Turns:
 
     def _finish(self, live: LiveTurn, folder: Path) -> None:
         try:
+            if live.stopped and not _has_ended(folder):
+                # It was stopped so early that the run could not say so itself.
+                _note_end(folder, STOPPED[1])
             self._keep(live, folder)
         finally:
             del self.live[live.key]
             live.end()
 
     async def _cancel(self, live: LiveTurn) -> None:
+        # The first step of a run writes its folder: what is cut off before that could not say how it ended.
+        await live.begun.wait()
         if live.task is not None:
             live.task.cancel()
         await live.ended.wait()
@@ -290,6 +297,11 @@ async def _following(live: LiveTurn, after: int) -> AsyncIterator[tuple[int | No
 
         if not await live.change(news, HEARTBEAT):
             yield None, "beat", "{}"
+
+
+def _has_ended(folder: Path) -> bool:
+    info = info_of(folder)
+    return info is not None and info.result is not None and info.result.status != "needs_input"
 
 
 def _note_end(folder: Path, error: str) -> None:
