@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from . import bad, inject, registration, shop
+from . import bad, feed, inject, registration, shop
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -147,6 +147,7 @@ class Site:
             registration.page(path, scripted=self.scripted, in_place=self.in_place)
             or shop.page(path, query, self.effects)
             or bad.page(path, query)
+            or feed.page(path, query)
             or inject.page(path, query)
         )
 

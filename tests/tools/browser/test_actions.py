@@ -175,6 +175,27 @@ async def test_scrolling_the_page_and_an_inner_scroller(visit):
         await act.scroll(session, "sideways")
 
 
+async def test_an_endless_feed_is_scrolled_until_it_ends(visit):
+    session = await visit("/feed")
+    page = await observe(session)
+    third = named(page, "Like post 3").id
+    assert page.scroll[1] > 0
+    scrolled = 0
+    while "That was all" not in page.text():
+        # Scrolling waits for what it makes the page fetch, so each look sees more.
+        await act.scroll(session, "bottom")
+        page, scrolled = await observe(session), scrolled + 1
+        assert scrolled <= 10
+        if scrolled == 1:
+            assert named(page, "Like post 3").id == third
+    assert any(element.name == "Like post 59" for element in page.elements)
+    assert third not in {element.id for element in page.elements}
+    with pytest.raises(ToolError, match=f"no element {third}"):
+        await act.click(session, third)
+    await act.click(session, named(page, "Like post 45").id)
+    assert "Liked 45" in (await observe(session)).text()
+
+
 async def test_shapes_and_coordinates(visit):
     session = await visit("/widgets.html")
     square = named(await observe(session), "blue square")
