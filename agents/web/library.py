@@ -27,6 +27,7 @@ from ...memory import (
     learn_tips,
     shipped,
 )
+from ...memory.precomputed import with_shipped
 from ...memory.remember import beside
 
 OFF = "off"
@@ -167,7 +168,7 @@ class Library:
         if memory.folder is None or (memory.folder.exists() and len(memory)):
             return memory
         if self._shipped is None:
-            self._shipped = ExemplarMemory(embedder=memory.embedder)
+            self._shipped = ExemplarMemory(embedder=with_shipped(memory.embedder))
             self._shipped.add_all(shipped())
         return self._shipped
 

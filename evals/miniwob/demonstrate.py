@@ -1,4 +1,4 @@
-"""Write the exemplars that ship: the experts' runs on seeds from 100,000 up.
+"""Write the exemplars that ship, and their vectors: the experts' runs on seeds from 100,000 up.
 
 python -m agentkit.evals.miniwob.demonstrate memory/exemplars_miniwob.jsonl --each 2
 """
@@ -10,9 +10,10 @@ import asyncio
 from pathlib import Path
 
 from agentkit.errors import ToolError
+from agentkit.models.embed import load_embedder
 
 from ...agents.web.page import page_text
-from ...memory import Exemplar, Step, describe_screen
+from ...memory import Exemplar, Step, describe_screen, precomputed
 from ...tools.browser import BrowserSession, observe, perform
 from .experts import EXPERTS, Desk, Expert
 from .server import MiniWobServer
@@ -77,6 +78,7 @@ def main() -> None:
     given = parser.parse_args()
     found = asyncio.run(collect(given.each))
     given.file.write_text("".join(item.model_dump_json() + "\n" for item in found), "utf-8")
+    precomputed.write(given.file.with_suffix(".npz"), [item.key for item in found], load_embedder())
     print(f"{len(found)} exemplars of {len({item.family for item in found})} tasks")
 
 

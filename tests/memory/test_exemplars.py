@@ -13,7 +13,8 @@ from agentkit.errors import RunError, UsageError
 from agentkit.evals.miniwob.tasks import UNDEMONSTRATED
 from agentkit.memory import Exemplar, ExemplarMemory, Match, Step, remember_run, shipped
 from agentkit.memory.exemplars import default_folder, vote
-from agentkit.models.embed import load_embedder
+from agentkit.memory.precomputed import with_shipped
+from agentkit.models.embed import Embedder, load_embedder
 from agentkit.runs.folder import EVENTS, RunFolder
 
 MINILM = load_embedder()
@@ -174,10 +175,42 @@ def test_a_run_without_a_good_trajectory_is_not_remembered(tmp_path, status, out
     assert len(memory) == 0
 
 
+class Asked:
+    """An embedder that notes what it is asked for."""
+
+    reference = "minilm"
+    dimension = 384
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder, self.texts = embedder, []
+
+    def embed(self, texts):
+        self.texts += texts
+        return self.embedder.embed(texts)
+
+
 def test_what_ships_can_be_read() -> None:
     found = shipped()
     assert len({item.family for item in found}) >= 20
     assert all(item.outcome == "done" and item.steps and item.trust == "untrusted" for item in found)
+
+
+def test_the_vectors_of_what_ships_are_at_hand_and_are_the_embedders_own() -> None:
+    keys = [item.key for item in shipped()]
+    unasked = Asked(MINILM)
+    vectors = with_shipped(unasked).embed([keys[0], "something else", *keys[1:]])
+    assert unasked.texts == ["something else"]
+    few = [0, 1, 2, len(keys)]
+    made = MINILM.embed([[keys[0], "something else", *keys[1:]][row] for row in few])
+    assert (vectors[few] * made).sum(axis=1) == pytest.approx(1, abs=1e-4)
+
+
+def test_another_embedder_makes_its_own_vectors() -> None:
+    class Other(Asked):
+        reference = "hf:other"
+
+    other = Other(MINILM)
+    assert with_shipped(other) is other
 
 
 def test_the_tasks_that_are_never_demonstrated_are_not_in_what_ships() -> None:
