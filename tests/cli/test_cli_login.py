@@ -64,7 +64,7 @@ async def test_what_a_person_logs_in_to_from_another_machine_stays(tmp_path, end
                 process.send_signal(signal.SIGINT)
             else:
                 # Longer than the time between two looks at the cookies.
-                await asyncio.sleep(2.5)
+                await asyncio.sleep(5)
                 session = await person.new_browser_cdp_session()
                 await session.send("Browser.close")
             out = await process.stdout.read()
@@ -77,7 +77,7 @@ async def _attach(playwright: Any, port: int) -> Any:
     """Return the browser at a port; until its page is there, it is tried again."""
     from playwright.async_api import Error
 
-    for _ in range(100):
+    for _ in range(300):
         try:
             found = await playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
         except Error:

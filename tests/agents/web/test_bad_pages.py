@@ -19,7 +19,7 @@ from agentkit.tools.browser import Action, SessionConfig
 from tests.results import output_of, run_of
 
 QUICK = SessionConfig(
-    load_timeout=1.5, action_timeout=1.5, settle_timeout=1.0, respond_timeout=3.0, dialogs="dismiss"
+    load_timeout=3.0, action_timeout=3.0, settle_timeout=1.0, respond_timeout=6.0, dialogs="dismiss"
 )
 
 
@@ -157,9 +157,12 @@ async def test_a_crash_is_told_and_the_page_opened_again(site, browser) -> None:
     async def crash(node: str, update: Any) -> None:
         if node == "act" and not crashed:
             crashed.append(node)
-            cdp = await browser.contexts[-1].new_cdp_session(browser.contexts[-1].pages[-1])
+            page = browser.contexts[-1].pages[-1]
+            cdp = await browser.contexts[-1].new_cdp_session(page)
+            over = asyncio.Event()
+            page.once("crash", lambda _: over.set())
             work = asyncio.ensure_future(cdp.send("Page.crash"))
-            await asyncio.sleep(0.5)
+            await asyncio.wait_for(over.wait(), 60)
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
