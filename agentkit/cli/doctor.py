@@ -128,7 +128,7 @@ def _browser() -> Check:
 
 
 def _models(settings: Settings, load: bool) -> Iterator[Check]:
-    from .models import load_row, rows_of
+    from ..models.listing import load_row, rows_of
 
     for row in rows_of(settings):
         if not row.roles:
