@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from agentkit.agents.chat.server.line import SharedCast
 from agentkit.config import Settings
 from agentkit.contracts.result import Usage
 from agentkit.models import Capabilities, Chunk, Model, Reply, Request, Scores, VisionCard
+
+from .visitor import WIDE, Visitor
 
 
 class Talker(Model):
@@ -167,6 +170,29 @@ async def serving() -> AsyncIterator[Callable[..., Any]]:
             return await stack.enter_async_context(served(*args, **more))
 
         yield start
+
+
+@pytest.fixture
+async def visit(browser: Any) -> AsyncIterator[Callable[..., Any]]:
+    """Return a function that opens the page of a server; nothing on it may complain, or leave the server."""
+    contexts, visitors = [], []
+
+    async def go(url: str, *, quiet: bool = True, context: Any = None, **more: Any) -> Visitor:
+        if context is None:
+            context = await browser.new_context(viewport=more.pop("viewport", WIDE), **more)
+            contexts.append(context)
+        visitor = Visitor(await context.new_page())
+        visitors.append((visitor, url, quiet))
+        await visitor.page.goto(url)
+        await visitor.page.wait_for_selector(".welcome, article, dialog[open]")
+        return visitor
+
+    yield go
+    for context in contexts:
+        await context.close()
+    for visitor, url, quiet in visitors:
+        assert visitor.hosts <= {urlsplit(url).netloc, ""}
+        assert not (quiet and visitor.complaints), visitor.complaints
 
 
 async def events(server: Served, key: str, after: int | None = None) -> list[dict[str, Any]]:

@@ -176,7 +176,7 @@ async def test_a_turn_that_is_stopped_before_it_began_can_be_gone_on_with(server
     )
     turns.live.clear()
     turns._resume(key, None)
-    assert (await asyncio.wait_for(turns.stop(key), 20)).status == "stopped"
+    assert (await asyncio.wait_for(turns.stop(key), 60)).status == "stopped"
     await server.post(f"/api/turns/{key}/resume")
     assert (await server.until(key))["answer"] == "Hello from the model."
     assert len((await server.get(f"/api/conversations/{talk}"))["shown"]) == 1
@@ -190,9 +190,9 @@ async def test_a_turn_is_stopped_at_whatever_moment_of_its_beginning(server: Ser
         turn = await turns.begin("moments", NewTurn(text=f"Hi {steps}."))
         for _ in range(steps):
             await asyncio.sleep(0)
-        seen.append((await asyncio.wait_for(turns.stop(turn.key), 20)).status)
-    assert seen == ["stopped"] * 24
-    assert (await server.post(f"/api/turns/{turn.key}/resume"))["status"] == "running"
+        seen.append(await asyncio.wait_for(turns.stop(turn.key), 60))
+    assert [turn.status for turn in seen] == ["stopped"] * 24
+    assert (await server.post(f"/api/turns/{seen[-1].key}/resume"))["status"] == "running"
 
 
 async def test_a_correction_begins_the_turn_anew(server: Served):

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import random
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,71 +15,11 @@ from playwright.async_api import expect
 
 from agentkit.agents.chat.server.line import QueuedModel
 from agentkit.errors import ModelError
-from agentkit.models import Capabilities
 
-from .conftest import Served, Talker, events, served
+from .conftest import Served, events, served
 from .proxy import Wire
 from .test_serve_api import png
-
-WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 780}
-
-
-class Visitor:
-    """A person at a browser: their page, and what it asked for and complained about."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.hosts: set[str] = set()
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-        page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.set_default_timeout(20_000)
-
-    async def say(self, text: str) -> None:
-        await self.page.fill("#message", text)
-        await self.page.keyboard.press("Enter")
-
-    async def until(self, expression: str) -> None:
-        """Wait until an expression of the page is true (the page's policy forbids Playwright's own way)."""
-        for _ in range(1000):
-            if await self.page.evaluate(expression):
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"never true: {expression}")
-
-    async def turn(self, *status: str, number: int = -1) -> Any:
-        """Return the element of a turn (the last) when it is as wanted."""
-        turn = self.page.locator("article.turn").nth(number)
-        for _ in range(1000):
-            if await turn.count() and await turn.get_attribute("data-status") in status:
-                return turn
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"no turn is {status}: {await self.page.inner_text('#turns')}")
-
-
-@pytest.fixture
-async def visit(browser: Any) -> AsyncIterator[Callable[..., Any]]:
-    """Return a function that opens the page of a server; nothing on it may complain, or leave the server."""
-    contexts, visitors = [], []
-
-    async def go(url: str, *, quiet: bool = True, context: Any = None, **more: Any) -> Visitor:
-        if context is None:
-            context = await browser.new_context(viewport=more.pop("viewport", WIDE), **more)
-            contexts.append(context)
-        visitor = Visitor(await context.new_page())
-        visitors.append((visitor, url, quiet))
-        await visitor.page.goto(url)
-        await visitor.page.wait_for_selector(".welcome, article, dialog[open]")
-        return visitor
-
-    yield go
-    for context in contexts:
-        await context.close()
-    for visitor, url, quiet in visitors:
-        assert visitor.hosts <= {urlsplit(url).netloc, ""}
-        assert not (quiet and visitor.complaints), visitor.complaints
-
+from .visitor import PHONE
 
 UNSAFE = """**Bold** <img src=x onerror="document.title='broken'"> <script>document.title='broken'</script>
 ![pixel](http://elsewhere.example/pixel.png) [bad](javascript:alert(1)) [good](https://example.com)
@@ -192,14 +131,6 @@ async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_pa
     )
     left, top, right, bottom = data["evidence"][0]["box"]
     assert drawn == pytest.approx([left, top, right - left, bottom - top])
-    await turn.get_by_role("button", name="Where does the model look?").click()
-    await turn.locator(".gaze .cell").first.wait_for(state="attached", timeout=60_000)
-    for name, value in zip(("left", "top", "right", "bottom"), (left, top, right, bottom), strict=True):
-        await turn.get_by_label(f"Box: {name}").fill(str(round(value)))
-    await turn.get_by_role("button", name="Look there").click()
-    # The edit is fitted to the prompt, which takes a local model many passes.
-    await turn.locator(".gaze figure").nth(1).wait_for(timeout=120_000)
-    assert "of the heat in the box" in await turn.locator(".gaze figure").nth(1).inner_text()
     # A reload shows the same proof without the search.
     await visitor.page.reload()
     turn = await visitor.turn("done")
@@ -207,20 +138,6 @@ async def test_a_search_is_drawn_with_its_evidence(server: Served, visit, tmp_pa
     await turn.locator(".zoomable").click()
     await visitor.page.locator("#zoom[open] img").wait_for()
     await visitor.page.keyboard.press("Escape")
-
-
-async def test_a_model_whose_attention_cannot_be_read_says_so(tmp_path, serving):
-    server = await serving(tmp_path, see=Sighted())
-    digest = (await server.client.post("/api/pictures", content=png())).json()["digest"]
-    refused = await server.client.post(f"/api/pictures/{digest}/look", json={"question": "What is it?"})
-    assert refused.status_code == 400
-    assert "attention" in refused.json()["error"]
-
-
-class Sighted(Talker):
-    """A model behind a network, say: it sees, and nobody sees how."""
-
-    capabilities = Capabilities(images=True, schema=True)
 
 
 async def test_a_question_is_a_card(server: Served, visit):

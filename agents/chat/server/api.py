@@ -14,7 +14,7 @@ from agentkit.runs.report import render_report
 from agentkit.version import VERSION
 
 from ....memory.conversations import NotKept
-from .attention import LookRequest, Looks, where_it_looks
+from .attention import ROLES, AttentionRequest, Looks, where_it_looks
 from .conversations import Talks
 from .export import as_json, as_markdown
 from .pictures import box_of, encoded
@@ -214,6 +214,17 @@ async def report(mine: Mine, key: str) -> Response:
     return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
 
 
+@router.post("/turns/{key}/attention", operation_id="turnAttention")
+async def attention(mine: Mine, key: str, asked: AttentionRequest) -> Looks:
+    """Where a local model looks, word by word of the turn's answer; and what it answers under edits by hand."""
+    turn = mine.turns.view(key)
+    if asked.picture is not None and asked.picture not in turn.pictures:
+        raise NotKept("this turn has no such picture")
+    image = None if asked.picture is None else mine.person.pictures.get(asked.picture)
+    model = await mine.cast.get(ROLES[image is not None])
+    return await where_it_looks(model, turn, mine.turns.folder(key), asked, image)
+
+
 # Pictures.
 
 
@@ -230,12 +241,6 @@ async def picture(mine: Mine, digest: str, side: Side = 1600, box: str | None = 
     image = mine.person.pictures.get(digest)
     data, headers = await asyncio.to_thread(encoded, image, side, box_of(box))
     return Response(data, headers=headers)
-
-
-@router.post("/pictures/{digest}/look", operation_id="whereItLooks")
-async def look(mine: Mine, digest: str, asked: LookRequest) -> Looks:
-    """Where the local model that sees looks when it is asked about a picture, and what it says looking elsewhere."""
-    return await where_it_looks(mine.cast, mine.person.pictures.get(digest), asked)
 
 
 @router.get("/turns/{key}/pictures/{digest}", operation_id="getTurnPicture", response_class=Response)

@@ -189,7 +189,7 @@ export class TurnView {
       if (turn.status === "waiting") items.push(button("Correct", () => this.correct()));
       if (turn.answer) items.push(button("Copy", async () => { await navigator.clipboard.writeText(turn.answer); announce("Copied"); }, "Copy the answer"));
       items.push(button("Ask again", () => this.host.again(turn)), button("Edit and branch", () => this.host.branch(turn)));
-      if (turn.pictures.length) items.push(button("Attention", () => this.gaze(), "Where does the model look?"));
+      if (turn.recorded && (turn.pictures.length || turn.route === "answer")) items.push(button("Attention", () => this.gaze(), "Where does the model look?"));
       if (turn.recorded) items.push(h("a", { class: "text-button", href: `/api/turns/${turn.key}/report`, target: "_blank", rel: "noopener", text: "Report" }));
     }
     this.controls.replaceChildren(...items);
@@ -228,14 +228,14 @@ export class TurnView {
     input.focus();
   }
 
-  /** Show where the local model looks in the turn's pictures, or stop it. */
+  /** Show where the local model looks in the turn's pictures (or words), or stop it. */
   gaze() {
     if (this.gazes) {
       this.gazes.remove();
       this.gazes = null;
       return;
     }
-    this.gazes = h("div", { class: "gaze-list" }, this.turn.pictures.map((digest) => new Gaze(digest, this.turn.text).element));
+    this.gazes = h("div", { class: "gaze-list" }, (this.turn.pictures.length ? this.turn.pictures : [null]).map((digest) => new Gaze(this.turn, digest).element));
     this.controls.after(this.gazes);
   }
 
