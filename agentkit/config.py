@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from .errors import UsageError
 
@@ -23,6 +29,11 @@ PATH_KEYS = ("runs", "memory", "browser", "cache", "prefixes")
 
 def _off(value: Any) -> Any:
     return None if value in ("off", "", False) else value
+
+
+def _several(value: Any) -> Any:
+    """Return the words of a text (as a variable holds them), separated by blanks or commas."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
 def user_cache() -> Path:
@@ -80,7 +91,8 @@ class Settings(BaseSettings):
     ``model`` sets every role that the model is capable of; ``see``, ``decide`` and ``embed`` set one.
     ``max_*`` and ``timeout`` (seconds of a whole run) are the budget; None is no limit; ``max_cost`` is in US
     dollars. ``cache``: the file of the response cache, None or "off" for none. ``prefixes``: the folder where local
-    models keep what they computed of prompts' beginnings that come again, "off" for none. Paths of ``agentkit.toml`` are
+    models keep what they computed of prompts' beginnings that come again, "off" for none. ``sources`` (``index:DIR``,
+    ``web``) and ``tools`` (``module:name``) are what the chat may search and call. Paths of ``agentkit.toml`` are
     relative to its folder.
     """
 
@@ -114,6 +126,8 @@ class Settings(BaseSettings):
     prefixes: Annotated[Path | None, BeforeValidator(_off)] = Field(
         default_factory=lambda: user_cache() / "prefixes"
     )
+    sources: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)] = ()
+    tools: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_several)] = ()
     request: RequestSettings = RequestSettings()  # pyright: ignore[reportCallIssue] - the defaults are the fields'
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     max_pixels: int | None = Field(None, ge=1)

@@ -33,6 +33,11 @@ class WrapperModel(Model):
         """Whether calls cost nothing."""
         return bool(getattr(self.inner, "free", False))
 
+    @property
+    def in_order(self) -> bool:
+        """Whether replies come in an order of their own, whatever is asked (a script's do)."""
+        return bool(getattr(self.inner, "in_order", False))
+
     async def call(self, request: Request) -> Reply:
         return await self.inner.call(request)
 
