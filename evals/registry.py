@@ -21,6 +21,7 @@ EVALS: dict[str, str] = {
     "pages": "agentkit.evals.pages:evaluate",
     "pope": "agentkit.evals.vqa.run:evaluate_pope",
     "research": "agentkit.evals.research.run:evaluate",
+    "routing": "agentkit.evals.routing.run:evaluate",
     "vstar": "agentkit.evals.vqa.run:evaluate_vstar",
 }
 BENCHES: dict[str, str] = {

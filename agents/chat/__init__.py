@@ -1,5 +1,6 @@
-"""Chat: turns of a conversation, routed to answering, looking or browsing."""
+"""Chat: turns of a conversation, each taken to the ability that it needs."""
 
+from .ability import Ability
 from .agent import ChatAgent, ChatState
 
-__all__ = ["ChatAgent", "ChatState"]
+__all__ = ["Ability", "ChatAgent", "ChatState"]

@@ -1,9 +1,10 @@
-"""The chat agent: one turn of a conversation is one run."""
+"""The chat agent: one turn of a conversation is one run, and a supervisor that says where it goes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,7 +13,7 @@ from langgraph.graph import END, START, StateGraph
 from agentkit.content import Image, Message, dump, images_of
 from agentkit.contracts.event import Note, Said
 from agentkit.contracts.result import Evidence
-from agentkit.errors import UsageError
+from agentkit.errors import MissingExtra, UsageError
 from agentkit.models import Model, Sampling
 from agentkit.runtime.agent import GraphAgent, Outcome
 from agentkit.runtime.ask import ask_user
@@ -20,10 +21,16 @@ from agentkit.runtime.context import Context
 from agentkit.runtime.inner import run_inside
 from agentkit.runtime.journal import Effect
 from agentkit.runtime.run import Run
+from agentkit.toolset import Toolset
+from agentkit.toolset.toolset import ToolLike
 
 from ...memory.conversations import Conversations, checked_name
+from ...tools.retrieval import Source
 from ..general.history import fit
 from . import past, routing
+from .ability import Ability, built_in, with_own
+from .asking import LOST, Unclear, unclear
+from .nearness import Nearness
 from .routing import Route
 
 State = dict[str, Any]
@@ -34,11 +41,16 @@ TURNS = 100
 TOKENS = 3000
 SHARE = 0.75
 SAMPLING = Sampling(max_tokens=512)
+# What other abilities say holds words of pages, documents or tools.
+OWN_WORDS = ("answer", "look")
 INSTRUCTIONS = "You are a helpful assistant. Answer shortly and say when you do not know."
 
 
 class ChatState(TypedDict, total=False):
-    """Plain data: ``images`` are digests, ``past`` dumped messages, ``route`` how the turn goes."""
+    """Plain data: ``images`` are digests, ``past`` dumped messages, ``route`` how the turn goes.
+
+    ``unclear`` is the question that an unclear turn raises, ``clarified`` what the user said to it.
+    """
 
     task: str
     images: list[str]
@@ -46,6 +58,8 @@ class ChatState(TypedDict, total=False):
     url: str | None
     past: list[dict[str, Any]]
     route: str
+    unclear: dict[str, Any]
+    clarified: str
     answer: str | None
     output: Any
     evidence: list[dict[str, Any]]
@@ -53,15 +67,18 @@ class ChatState(TypedDict, total=False):
 
 
 class ChatAgent(GraphAgent):
-    """Talks: answers, looks at pictures, or does something on a web page, and remembers what was said.
+    """Talks: answers, looks, acts on web pages, searches sources, calls tools, asks; and remembers what was said.
 
     ``arun(text, images=[...], conversation="name", url=None)`` is one turn and one run; ``astream`` gives its
     events, with the answer's text as ``Said`` events while it is written. Without a name nothing is recalled or
-    remembered; ``past=[Message, ...]`` then is what was said before. A picture or an address in the turn settles where it goes; else the model chooses, by likelihood
-    where it scores options. Questions of the abilities are questions of the turn: ``aresume(result, answer)``.
+    remembered; ``past=[Message, ...]`` then is what was said before. A picture or an address in the turn settles
+    where it goes; else its likeness to examples does, or the model. Questions of the abilities are questions of the
+    turn: ``aresume(result, answer)``.
 
-    ``memory`` is where conversations are (``Conversations``, a folder, None for the default one).
-    ``strategy`` is the visual search's; ``abilities`` are other agents for ``look`` and ``browse``. Steps are limited to 60 unless a budget says else.
+    ``sources`` (as ``ResearchAgent`` takes them) and ``tools`` (as ``Agent`` does) make ``research`` and ``tool``
+    possible; None takes the settings'. ``abilities``: agents of your own by the name of an ability, or whole
+    abilities (``Ability``), also new ones. ``memory`` is where conversations are (``Conversations``, a folder, None
+    for the default one). ``strategy`` is the visual search's. Steps are limited to 60 unless a budget says else.
     """
 
     kind = "chat"
@@ -73,7 +90,9 @@ class ChatAgent(GraphAgent):
         memory: Conversations | Path | str | None = None,
         instructions: str = INSTRUCTIONS,
         strategy: str = "vstar",
-        abilities: Mapping[Route, GraphAgent] | None = None,
+        sources: Sequence[str | Source] | None = None,
+        tools: Iterable[ToolLike] | None = None,
+        abilities: Mapping[Route, GraphAgent | Ability] | None = None,
         **common: Any,
     ) -> None:
         super().__init__(model, **common)
@@ -81,13 +100,19 @@ class ChatAgent(GraphAgent):
             self.limits = self.limits.model_copy(update={"steps": STEPS})
         self.conversations = memory if isinstance(memory, Conversations) else Conversations(memory)
         self.instructions, self.strategy = instructions, strategy
-        self._abilities: dict[Route, GraphAgent] = dict(abilities or {})
+        self.sources = tuple(self.settings.sources if sources is None else sources)
+        self.tools = Toolset(self.settings.tools if tools is None else tools)
+        self.abilities = with_own(built_in(self.tools), abilities or {})
+        self._nearness: Nearness | None = None
 
     def options(self) -> dict[str, Any]:
+        """Return the constructor's own arguments; sources, tools and agents given as objects must be given again."""
         return {
             "memory": str(self.conversations.folder),
             "instructions": self.instructions,
             "strategy": self.strategy,
+            "sources": [item if isinstance(item, str) else f"?:{item.name}" for item in self.sources],
+            "tools": [tool.reference or f"?:{tool.name}" for tool in self.tools],
         }
 
     def keep(self, run: Run, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -124,17 +149,23 @@ class ChatAgent(GraphAgent):
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
     def build(self) -> StateGraph:
-        """recall -> route -> (answer | look | (where ->) browse) -> remember; where may end in answer"""
+        """recall -> route -> (an ability | wonder -> ask -> route | where -> browse) -> remember"""
         graph = StateGraph(ChatState)
-        for function in (self.recall, self.route, self.where, self.look, self.browse, self.remember):
+        for function in (self.recall, self.route, self.where, self.wonder, self.ask, self.remember):
             graph.add_node(function.__name__, self.node(function))
         graph.add_node("answer", self.node(self.answer, step=True))
+        others = [name for name in self.abilities if name not in ("answer", "ask")]
+        for name in others:
+            graph.add_node(name, self.node(self._doing(name)))
+        abilities = ["answer", *others]
         graph.add_edge(START, "recall")
         graph.add_edge("recall", "route")
-        graph.add_conditional_edges("route", _next, ["answer", "look", "where", "browse"])
+        graph.add_conditional_edges("route", _next, [*abilities, "where", "wonder"])
         graph.add_conditional_edges("where", _next, ["answer", "browse"])
-        for ability in ("answer", "look", "browse"):
-            graph.add_edge(ability, "remember")
+        graph.add_edge("wonder", "ask")
+        graph.add_conditional_edges("ask", _next, [*abilities, "where", "route"])
+        for name in abilities:
+            graph.add_edge(name, "remember")
         graph.add_edge("remember", END)
         return graph
 
@@ -153,15 +184,35 @@ class ChatAgent(GraphAgent):
 
     async def route(self, state: ChatState, context: Context) -> State:
         """Find out what the turn needs."""
-        text, here = state.get("task", ""), bool(state.get("images"))
-        earlier = past.pictures_in(state.get("past", []))
         if state.get("url"):
             return self._routed(context, "browse")
-        found = routing.settled(text, pictures=here)
-        if found is None:
-            routes = routing.possible(pictures=here or bool(earlier))
-            found = await routing.choose(await context.model("decide"), text, routes)
+        text, possible = past.said_in(state), self.possible(state)
+        found = routing.settled(text, pictures=bool(state.get("images")))
+        if found not in possible:
+            model = await context.model("decide")
+            before = past.last_said(state.get("past", []))
+
+            async def choose() -> Route:
+                near = await self.nearness()
+                return await routing.choose(model, text, possible, before=before, nearness=near)
+
+            found = await context.run.journal.read("route", {"text": text, "among": list(possible)}, choose)
         return {**self._routed(context, found), "url": routing.url_in(text)}
+
+    async def wonder(self, state: ChatState, context: Context) -> State:
+        """Find the question that an unclear turn raises."""
+        offers = {name: self.abilities[name].offer for name in self.possible(state) if name != "ask"}
+        found = await unclear(await context.model("decide"), past.said_in(state), list(offers.values()))
+        return {"unclear": found.dump()}
+
+    async def ask(self, state: ChatState, context: Context) -> State:
+        """Ask what an unclear turn means. What was offered settles where it goes, other words are added to it."""
+        question = Unclear(**state.get("unclear", {}))
+        answer = ask_user(question.text, choices=question.choices, missing="meaning", why=LOST).strip()
+        chosen = [name for name, ability in self.abilities.items() if ability.offer == answer]
+        if chosen and answer in question.choices:
+            return self._routed(context, chosen[0])
+        return {"clarified": answer, "route": ""}
 
     async def where(self, state: ChatState, context: Context) -> State:
         """Ask for the page that a web task starts from; without one the turn is answered in words."""
@@ -179,7 +230,7 @@ class ChatAgent(GraphAgent):
         prompt = [
             Message.system(self.instructions),
             *past.shown(context.run, state.get("past", [])),
-            past.question(state.get("task", ""), shown),
+            past.question(past.said_in(state), shown),
         ]
         room = model.capabilities.context
         tokens = TOKENS if room is None else min(TOKENS, int(room * SHARE))
@@ -191,18 +242,6 @@ class ChatAgent(GraphAgent):
                 context.run.emit(Said(text=chunk.text))
         return {"answer": text} if text else {"failure": "the model said nothing"}
 
-    async def look(self, state: ChatState, context: Context) -> State:
-        """Let the visual search answer about the turn's pictures, or else about the latest of earlier turns."""
-        digests = state.get("images") or past.pictures_in(state.get("past", []))[-1:]
-        images = [context.run.get_image(digest) for digest in digests]
-        return await self._with("look", state, context, {"images": images})
-
-    async def browse(self, state: ChatState, context: Context) -> State:
-        """Let the web agent do the task."""
-        known = {"url": state.get("url"), "conversation": state.get("conversation")}
-        given = {name: value for name, value in known.items() if value is not None}
-        return await self._with("browse", state, context, given)
-
     async def remember(self, state: ChatState, context: Context) -> State:
         """Store the turn, also one that failed: the user did say it."""
         name = state.get("conversation")
@@ -211,8 +250,8 @@ class ChatAgent(GraphAgent):
         images = [context.run.get_image(digest) for digest in state.get("images", [])]
         said = state.get("answer") or f"(This failed: {state.get('failure') or 'there was no answer'})"
         messages = [
-            past.question(state.get("task", ""), images),
-            past.reply(said, trusted=state.get("route") != "browse"),
+            past.question(state.get("task", ""), images, state.get("clarified")),
+            past.reply(said, trusted=state.get("route") in OWN_WORDS),
         ]
         run = str(context.run.folder.path.resolve())
 
@@ -229,38 +268,102 @@ class ChatAgent(GraphAgent):
         context.run.emit(Note(text=f"route: {route}"))
         return {"route": route}
 
-    async def _with(
-        self, route: Route, state: ChatState, context: Context, arguments: Mapping[str, Any]
-    ) -> State:
-        outcome = await run_inside(self._ability(route), context, state.get("task", ""), arguments)
-        if outcome.answer:
-            context.run.emit(Said(text=outcome.answer))
-        return {
-            "answer": outcome.answer,
-            "failure": outcome.failure,
-            "output": outcome.output,
-            "evidence": [item.model_dump() for item in outcome.evidence],
+    def possible(self, state: ChatState) -> dict[Route, Ability]:
+        """Return the abilities that the turn can go to: to look needs a picture, to search a source."""
+        pictures = bool(state.get("images")) or bool(past.pictures_in(state.get("past", [])))
+        missing = {
+            "look": not pictures,
+            "research": not self.sources and self.abilities["research"].agent is None,
+            "tool": not self.abilities["tool"].shots,
+            # One question is enough.
+            "ask": "unclear" in state,
         }
+        return {name: ability for name, ability in self.abilities.items() if not missing.get(name)}
 
-    def _ability(self, route: Route) -> GraphAgent:
-        """Return the agent of a route, loaded when it is first needed."""
-        if route not in self._abilities:
-            if route == "look":
-                from ..search import VisualSearchAgent
+    async def nearness(self) -> Nearness | None:
+        """Return what compares turns with examples, where an embedder costs nothing more than the model does.
 
-                self._abilities[route] = VisualSearchAgent(
-                    strategy=self.strategy, settings=self.settings, cast=self.cast
-                )
-            else:
-                from ..web import WebAgent
+        That is beside a model of this process, which has loaded torch already, or when an embedder is chosen. A
+        script's lines are there for every decision, this one too.
+        """
+        # The model itself: what records its replies would not say that it is a script.
+        model = await self.cast.get("decide")
+        local = model.capabilities.scoring and model.capabilities.attention
+        if getattr(model, "in_order", False) or not (local or self.settings.embed):
+            return None
+        if self._nearness is None:
+            try:
+                self._nearness = Nearness(await self.cast.embedder())
+            except MissingExtra:
+                # The chat needs no more than a model: then the model chooses.
+                return None
+        return self._nearness
 
-                self._abilities[route] = WebAgent(settings=self.settings, cast=self.cast)
-        return self._abilities[route]
+    def _doing(self, name: Route) -> Callable[[Any, Context], Awaitable[State]]:
+        """Return the node of an ability: its agent does the turn's task inside it."""
+
+        async def do(state: ChatState, context: Context) -> State:
+            given = self._given(name, state, context)
+            outcome = await run_inside(self.agent_of(name), context, past.said_in(state), given)
+            if outcome.answer:
+                context.run.emit(Said(text=outcome.answer))
+            return {
+                "answer": outcome.answer,
+                "failure": outcome.failure,
+                "output": outcome.output,
+                "evidence": [item.model_dump() for item in outcome.evidence],
+            }
+
+        do.__name__ = name
+        return do
+
+    def _given(self, name: Route, state: ChatState, context: Context) -> dict[str, Any]:
+        """Return the arguments of an ability's agent: of what there is, what it takes."""
+        digests = state.get("images") or []
+        if name == "look" and not digests:
+            digests = past.pictures_in(state.get("past", []))[-1:]
+        known = {
+            "images": [context.run.get_image(digest) for digest in digests] or None,
+            "url": state.get("url"),
+            "conversation": state.get("conversation"),
+        }
+        takes = self.abilities[name].takes
+        return {key: value for key, value in known.items() if key in takes and value is not None}
+
+    def agent_of(self, name: Route) -> GraphAgent:
+        """Return the agent of an ability, loaded when it is first needed."""
+        ability = self.abilities[name]
+        if ability.agent is not None:
+            return ability.agent
+        agent = self._made(name)
+        self.abilities[name] = replace(ability, agent=agent)
+        return agent
+
+    def _made(self, name: Route) -> GraphAgent:
+        common: dict[str, Any] = {"settings": self.settings, "cast": self.cast}
+        if name == "look":
+            from ..search import VisualSearchAgent
+
+            return VisualSearchAgent(strategy=self.strategy, **common)
+        if name == "browse":
+            from ..web import WebAgent
+
+            return WebAgent(**common)
+        if name == "research":
+            from ..research import ResearchAgent
+
+            return ResearchAgent(sources=self.sources, **common)
+        from ..general import Agent
+
+        return Agent(tools=self.tools, **common)
 
 
 def _next(state: ChatState) -> str:
     route = state.get("route", "answer")
-    return "where" if route == "browse" and not state.get("url") else route
+    if route == "browse" and not state.get("url"):
+        return "where"
+    # An unclear turn asks; one that has been told more is routed again.
+    return {"ask": "wonder", "": "route"}.get(route, route)
 
 
 def _bounded(prompt: list[Message], tokens: int) -> list[Message]:

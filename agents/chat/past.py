@@ -34,11 +34,31 @@ def shown(run: Run, messages: Sequence[Mapping[str, Any]]) -> list[Message]:
     return load_history(run, messages, sees=False)
 
 
-def question(text: str, images: Sequence[Image]) -> Message:
-    """Return the user's turn."""
-    return Message.user(Text(text, "query"), *(Picture(image) for image in images))
+def last_said(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what the user said last, None when nothing was said yet."""
+    said = [_words(message) for message in messages if message["role"] == "user"]
+    return next((text for text in reversed(said) if text), None)
+
+
+def said_in(state: Mapping[str, Any]) -> str:
+    """Return what the user says in this turn: the message, and what was answered when it was unclear."""
+    return "\n".join(text for text in (state.get("task", ""), state.get("clarified", "")) if text)
+
+
+def question(text: str, images: Sequence[Image], clarified: str | None = None) -> Message:
+    """Return the user's turn; ``clarified`` is what was said when it was unclear."""
+    more = [Text(clarified, "query")] if clarified else []
+    return Message.user(Text(text, "query"), *more, *(Picture(image) for image in images))
 
 
 def reply(text: str, *, trusted: bool) -> Message:
     """Return what the turn came to. What was read from a page stays untrusted when it is said again."""
     return Message.assistant(Text(text, "reply", "trusted" if trusted else "untrusted"))
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    return "\n".join(
+        part["text"]
+        for part in message["parts"]
+        if part.get("trust", "trusted") == "trusted" and "text" in part
+    )

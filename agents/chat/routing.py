@@ -1,44 +1,31 @@
-"""Where a turn goes: to a plain answer, to the eyes, or to the browser."""
+"""Where a turn goes: what facts settle, and whom to ask for the rest."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import TypeAlias
 
 from agentkit.content import Message, Text
 from agentkit.errors import UnsupportedCapability
 from agentkit.models import Model
 from agentkit.models.base import INSTEAD
 
-Route = Literal["answer", "look", "browse"]
+from .ability import Ability
+from .nearness import Nearness
+
+# The name of an ability.
+Route: TypeAlias = str
 
 # What people type for an address: a host with a dot, or this machine.
 PLACE = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?([/?#]\S*)?", re.IGNORECASE)
 URL = re.compile(r"\bhttps?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]", re.IGNORECASE)
 
-ABILITIES: Mapping[Route, str] = {
-    "answer": "answer from what you know and from the conversation so far",
-    "look": "look at a picture of the conversation and say what is in it",
-    "browse": "open a web page in a browser, read it, click and fill in forms on it",
-}
-
-# One word a route, of about one length, so that likelihoods can be compared.
-WORDS: Mapping[Route, str] = {"answer": "talk", "look": "picture", "browse": "website"}
+MARKS = re.compile(r"[\s?!.,;:…*#'\"-]*")
 
 # What a small model needs to see: which word goes with which kind of turn.
-SHOTS: tuple[tuple[str, Route], ...] = (
-    ("Hello, how are you?", "answer"),
-    ("What colour is the hat of the man in the photo?", "look"),
-    ("Fill in the contact form with my name.", "browse"),
-    ("Explain how rain is made.", "answer"),
-    ("How many chairs can you see?", "look"),
-    ("Log in and order two tickets.", "browse"),
-    ("Write a short poem about the sea.", "answer"),
-    ("Is there a dog on the left?", "look"),
-    ("Click the search button and find trains to Graz.", "browse"),
-    ("What is the capital of France?", "answer"),
-)
+SHOTS = 3
 NOTHING = "..."
 
 
@@ -57,73 +44,95 @@ def address_of(text: str) -> str | None:
 
 
 def settled(text: str, *, pictures: bool) -> Route | None:
-    """Return the route that facts settle: an attached picture, or an address. None when they do not."""
+    """Return the route that facts settle: an attached picture, an address, nothing but marks. None when they do not."""
     if pictures == (url_in(text) is not None):
-        return None
+        return "ask" if not pictures and MARKS.fullmatch(text) else None
     return "look" if pictures else "browse"
 
 
-def possible(*, pictures: bool) -> tuple[Route, ...]:
-    """Return the routes that a turn may take; ``pictures`` says whether the conversation has any."""
-    return ("answer", "look", "browse") if pictures else ("answer", "browse")
+async def choose(
+    model: Model,
+    text: str,
+    abilities: Mapping[Route, Ability],
+    *,
+    before: str | None = None,
+    nearness: Nearness | None = None,
+) -> Route:
+    """Return which of the ``abilities`` a turn goes to. ``before`` is what the user said in the turn before.
 
-
-async def choose(model: Model, text: str, routes: Sequence[Route]) -> Route:
-    """Return the model's choice among ``routes``: by likelihood where it scores options, else by a schema.
-
-    Raises ``UnsupportedCapability`` when the model can do neither.
+    With ``nearness`` the examples decide. Else the model does: by likelihood where it scores options, by a schema
+    where it follows one. Raises ``UnsupportedCapability`` when it can do neither.
     """
-    if len(routes) == 1:
-        return routes[0]
+    if len(abilities) == 1:
+        return next(iter(abilities))
+    if nearness is not None:
+        return await asyncio.to_thread(_near, nearness, text, abilities, before)
     if model.capabilities.scoring:
-        return await _scored(model, text, routes)
+        return await _scored(model, text, abilities)
     if model.capabilities.schema:
-        return await _written(model, text, routes)
+        return await _written(model, text, abilities, before)
     raise UnsupportedCapability(
         f"{model.reference} can neither score options nor follow a schema", mend=INSTEAD["schema"]
     )
 
 
-async def _scored(model: Model, text: str, routes: Sequence[Route]) -> Route:
-    """Choose by likelihood, against that of the same words after an empty turn.
+def _near(nearness: Nearness, text: str, abilities: Mapping[Route, Ability], before: str | None) -> Route:
+    """Choose by the examples. A turn that is unclear by itself is read together with the one before it."""
+    shots = {name: ability.shots for name, ability in abilities.items() if ability.shots}
+    best = _best(nearness.scores(text, shots))
+    if best == "ask" and before:
+        best = _best(nearness.scores(f"{before} {text}", shots))
+    return best
+
+
+def _best(scores: Mapping[Route, float]) -> Route:
+    return max(scores, key=scores.__getitem__)
+
+
+async def _scored(model: Model, text: str, abilities: Mapping[Route, Ability]) -> Route:
+    """Choose by the likelihood of one word a route, against that of the same words after an empty turn.
 
     What a model would say anyway should not count (contextual calibration, arXiv 2102.09690).
     """
-    options = [WORDS[route] for route in routes]
-    with_turn, without = await model.score_each([_shots(text, routes), _shots(NOTHING, routes)], options)
-    gains = [a - b for a, b in zip(with_turn.values("sum"), without.values("sum"), strict=True)]
-    return routes[max(range(len(routes)), key=gains.__getitem__)]
+    options = [ability.word for ability in abilities.values()]
+    prompts = [_shots(text, abilities), _shots(NOTHING, abilities)]
+    with_turn, without = await model.score_each(prompts, options)
+    pairs = zip(abilities, with_turn.values("sum"), without.values("sum"), strict=True)
+    return _best({name: a - b for name, a, b in pairs})
 
 
-def _shots(text: str, routes: Sequence[Route]) -> list[Message]:
-    words = ", ".join(WORDS[route] for route in routes)
+def _shots(text: str, abilities: Mapping[Route, Ability]) -> list[Message]:
+    words = ", ".join(ability.word for ability in abilities.values())
     system = Message.system(f"Say what the user's message is about, in one word: {words}.")
-    return [system, *_turns({route: WORDS[route] for route in routes}), Message.user(Text(text, "query"))]
+    replies = {name: ability.word for name, ability in abilities.items()}
+    return [system, *_turns(abilities, replies), Message.user(Text(text, "query"))]
 
 
-def _turns(replies: Mapping[Route, str]) -> list[Message]:
-    """Return the examples of the routes as turns, with the reply that stands for each."""
-    messages = []
-    for shot, route in SHOTS:
-        if route in replies:
-            messages += [
-                Message.user(Text(shot, "exemplar")),
-                Message.assistant(Text(replies[route], "exemplar")),
-            ]
+def _turns(abilities: Mapping[Route, Ability], replies: Mapping[Route, str]) -> list[Message]:
+    """Return examples as turns, the abilities by turns, with the reply that stands for each."""
+    messages: list[Message] = []
+    for number in range(SHOTS):
+        for name, ability in abilities.items():
+            if number < len(ability.shots):
+                messages += [
+                    Message.user(Text(ability.shots[number], "exemplar")),
+                    Message.assistant(Text(replies[name], "exemplar")),
+                ]
     return messages
 
 
-async def _written(model: Model, text: str, routes: Sequence[Route]) -> Route:
-    listed = "\n".join(f"{route}: {ABILITIES[route]}" for route in routes)
+async def _written(model: Model, text: str, abilities: Mapping[Route, Ability], before: str | None) -> Route:
+    listed = "\n".join(f"{name}: {ability.line}" for name, ability in abilities.items())
     schema = {
         "type": "object",
-        "properties": {"route": {"enum": list(routes)}},
+        "properties": {"route": {"enum": list(abilities)}},
         "required": ["route"],
         "additionalProperties": False,
     }
+    told = f"\nBefore this message the user said: {before}" if before else ""
     messages = [
-        Message.system(f"Say how the user's message should be dealt with, as JSON:\n{listed}"),
-        *_turns({route: f'{{"route": "{route}"}}' for route in routes}),
+        Message.system(f"Say how the user's message should be dealt with, as JSON:\n{listed}{told}"),
+        *_turns(abilities, {name: f'{{"route": "{name}"}}' for name in abilities}),
         Message.user(Text(text, "query")),
     ]
     return (await model.generate(messages, schema=schema)).data["route"]

@@ -22,18 +22,20 @@ from agentkit.models import Capabilities, Model, Reply, Request, Scores, VisionC
 from agentkit.models.script import ScriptModel
 from tests.results import output_of, question_of, run_of
 
+ORDER = ("answer", "look", "browse", "research", "tool", "ask", "weather")
+
 
 def script(*lines: dict, name: str = "decide") -> ScriptModel:
     return ScriptModel([ScriptLine.model_validate(line) for line in lines], f"script:{name}")
 
 
-def scores(route: str, routes: int = 2) -> list[dict]:
-    """Return the script lines of one choice of a route: the turn, then the empty turn."""
-    place = ["answer", "look", "browse"].index(route) if routes == 3 else ["answer", "browse"].index(route)
-    return [
-        {"scores": [0.0 if i == place else -9.0 for i in range(routes)]},
-        {"scores": [-1.0] * routes},
-    ]
+def scores(route: str, *more: str) -> list[dict]:
+    """Return the script lines of one choice of a route: the turn, then the empty turn.
+
+    ``more``: what is possible beside answering, browsing and asking.
+    """
+    names = [name for name in ORDER if name in ("answer", "browse", "ask", *more)]
+    return [{"scores": [0.0 if name == route else -9.0 for name in names]}, {"scores": [-1.0] * len(names)}]
 
 
 def events(result, kind: str) -> list[dict]:
@@ -90,7 +92,7 @@ async def test_the_next_turn_knows_the_last_one_in_another_process_too(settings,
 
 async def test_a_picture_settles_the_route_and_later_turns_can_look_again(settings, folder, red):
     see = script({"text": "It is red."}, {"text": "Still red."}, name="see")
-    decide = script(*scores("look", 3))
+    decide = script(*scores("look", "look"))
     agent = ChatAgent(see=see, decide=decide, memory=folder, strategy="direct", settings=settings)
     first = await agent.arun("What colour is it?", images=[red], conversation="one")
     assert (first.status, first.answer, output_of(first)["route"]) == ("done", "It is red.", "look")
@@ -111,7 +113,7 @@ async def test_schema_models_choose_by_schema(settings, folder):
 
         async def _generate(self, request: Request) -> Reply:
             if request.schema is not None:
-                assert request.schema["properties"]["route"]["enum"] == ["answer", "browse"]
+                assert request.schema["properties"]["route"]["enum"] == ["answer", "browse", "ask"]
                 return Reply('{"route": "answer"}', data={"route": "answer"}, usage=Usage(calls=1))
             return Reply("Yes.", usage=Usage(calls=1))
 
@@ -172,6 +174,9 @@ async def test_options_make_the_agent_again(settings, folder):
         ("Open https://example.org/a?b=1.", False, "browse"),
         ("Is it the one on http://example.org?", True, None),
         ("Hello", False, None),
+        ("??", False, "ask"),
+        ("??", True, "look"),
+        ("👍", False, None),
     ],
 )
 def test_facts_settle_the_route(text, pictures, route):
