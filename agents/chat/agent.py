@@ -26,20 +26,18 @@ from agentkit.toolset.toolset import ToolLike
 
 from ...memory.conversations import Conversations, checked_name
 from ...tools.retrieval import Source
-from ..general.history import fit
 from . import past, routing
 from .ability import Ability, built_in, with_own
 from .asking import LOST, Unclear, unclear
 from .nearness import Nearness
+from .prompt import edits_of, prompt_of, room_of
 from .routing import Route
 
 State = dict[str, Any]
 
 STEPS = 60
-# More of the past is not recalled, and less of it shown when the model's context is short.
+# More of the past is not recalled.
 TURNS = 100
-TOKENS = 3000
-SHARE = 0.75
 SAMPLING = Sampling(max_tokens=512)
 # What other abilities say holds words of pages, documents or tools.
 OWN_WORDS = ("answer", "look")
@@ -49,6 +47,7 @@ INSTRUCTIONS = "You are a helpful assistant. Answer shortly and say when you do 
 class ChatState(TypedDict, total=False):
     """Plain data: ``images`` are digests, ``past`` dumped messages, ``route`` how the turn goes.
 
+    ``said`` are the user's own words, a text for each earlier turn, also of those that are not in ``past``.
     ``unclear`` is the question that an unclear turn raises, ``clarified`` what the user said to it.
     """
 
@@ -57,6 +56,7 @@ class ChatState(TypedDict, total=False):
     conversation: str | None
     url: str | None
     past: list[dict[str, Any]]
+    said: list[str]
     route: str
     unclear: dict[str, Any]
     clarified: str
@@ -78,7 +78,8 @@ class ChatAgent(GraphAgent):
     ``sources`` (as ``ResearchAgent`` takes them) and ``tools`` (as ``Agent`` does) make ``research`` and ``tool``
     possible; None takes the settings'. ``abilities``: agents of your own by the name of an ability, or whole
     abilities (``Ability``), also new ones. ``memory`` is where conversations are (``Conversations``, a folder, None
-    for the default one). ``strategy`` is the visual search's. Steps are limited to 60 unless a budget says else.
+    for the default one). ``strategy`` is the visual search's. ``boost`` multiplies a local model's attention on the
+    user's standing instructions, which are restated at the end of each prompt (see ``Ledger``). Steps are limited to 60 unless a budget says else.
     """
 
     kind = "chat"
@@ -93,13 +94,14 @@ class ChatAgent(GraphAgent):
         sources: Sequence[str | Source] | None = None,
         tools: Iterable[ToolLike] | None = None,
         abilities: Mapping[Route, GraphAgent | Ability] | None = None,
+        boost: float | None = None,
         **common: Any,
     ) -> None:
         super().__init__(model, **common)
         if self.limits.steps is None:
             self.limits = self.limits.model_copy(update={"steps": STEPS})
         self.conversations = memory if isinstance(memory, Conversations) else Conversations(memory)
-        self.instructions, self.strategy = instructions, strategy
+        self.instructions, self.strategy, self.boost = instructions, strategy, boost
         self.sources = tuple(self.settings.sources if sources is None else sources)
         self.tools = Toolset(self.settings.tools if tools is None else tools)
         self.abilities = with_own(built_in(self.tools), abilities or {})
@@ -111,6 +113,7 @@ class ChatAgent(GraphAgent):
             "memory": str(self.conversations.folder),
             "instructions": self.instructions,
             "strategy": self.strategy,
+            "boost": self.boost,
             "sources": [item if isinstance(item, str) else f"?:{item.name}" for item in self.sources],
             "tools": [tool.reference or f"?:{tool.name}" for tool in self.tools],
         }
@@ -146,6 +149,9 @@ class ChatAgent(GraphAgent):
         output = {"route": state.get("route"), "conversation": state.get("conversation")}
         if state.get("output") is not None:
             output["output"] = state["output"]
+        ledger = past.ledger(state)
+        if ledger.live or ledger.conflicts:
+            output["standing"] = ledger.dump()
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
     def build(self) -> StateGraph:
@@ -175,12 +181,19 @@ class ChatAgent(GraphAgent):
         """Read what was said before."""
         name = state.get("conversation")
         if name is None:
-            return {"past": state.get("past", [])}
+            earlier = state.get("past", [])
+            return {"past": earlier, "said": past.said(earlier)}
 
         async def fetch() -> list[dict[str, Any]]:
             return await asyncio.to_thread(past.recall, self.conversations, name, context.run, TURNS)
 
-        return {"past": await context.run.journal.read("conversation", {"name": name}, fetch)}
+        async def words() -> list[str]:
+            turns = await asyncio.to_thread(self.conversations.turns, name)
+            return [text for turn in turns for text in past.said(turn.messages)]
+
+        read = context.run.journal.read
+        earlier = await read("conversation", {"name": name}, fetch)
+        return {"past": earlier, "said": await read("said", {"name": name}, words)}
 
     async def route(self, state: ChatState, context: Context) -> State:
         """Find out what the turn needs."""
@@ -227,15 +240,15 @@ class ChatAgent(GraphAgent):
         model = await context.model("decide")
         images = [context.run.get_image(digest) for digest in state.get("images", [])]
         shown = images if model.capabilities.images else []
-        prompt = [
-            Message.system(self.instructions),
-            *past.shown(context.run, state.get("past", [])),
-            past.question(past.said_in(state), shown),
-        ]
-        room = model.capabilities.context
-        tokens = TOKENS if room is None else min(TOKENS, int(room * SHARE))
+        ledger = past.ledger(state)
+        for conflict in ledger.conflicts:
+            context.run.emit(Note(text=conflict.text))
+        earlier = past.shown(context.run, state.get("past", []))
+        question = past.question(past.said_in(state), shown)
+        prompt = prompt_of(self.instructions, earlier, question, ledger, room_of(model))
+        edits = edits_of(model, ledger, self.boost)
         text = ""
-        async for chunk in model.stream(_bounded(prompt, tokens), sampling=SAMPLING):
+        async for chunk in model.stream(prompt, sampling=SAMPLING, edits=edits):
             if chunk.reply is not None:
                 text = chunk.reply.text.strip()
             elif chunk.text:
@@ -364,11 +377,3 @@ def _next(state: ChatState) -> str:
         return "where"
     # An unclear turn asks; one that has been told more is routed again.
     return {"ask": "wonder", "": "route"}.get(route, route)
-
-
-def _bounded(prompt: list[Message], tokens: int) -> list[Message]:
-    """Return the prompt within ``tokens``: the instructions, this turn, and as much of the past as fits."""
-    system, *earlier, question = prompt
-    # ``fit`` keeps the head; this turn is put there while it measures.
-    kept = fit([system, question, *earlier], tokens)
-    return [kept[0], *kept[2:], kept[1]]

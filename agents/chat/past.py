@@ -10,6 +10,7 @@ from agentkit.runtime.run import Run
 
 from ...memory.conversations import Conversations
 from ..general.history import load_history
+from .ledger import Ledger
 
 
 def recall(memory: Conversations, name: str, run: Run, last: int) -> list[dict[str, Any]]:
@@ -34,10 +35,19 @@ def shown(run: Run, messages: Sequence[Mapping[str, Any]]) -> list[Message]:
     return load_history(run, messages, sees=False)
 
 
+def said(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the user's own words, a text for each message of theirs; nothing that is marked untrusted."""
+    return [_words(message) for message in messages if message["role"] == "user"]
+
+
+def ledger(state: Mapping[str, Any]) -> Ledger:
+    """Return the standing instructions in this turn."""
+    return Ledger.of([*state.get("said", []), said_in(state)])
+
+
 def last_said(messages: Sequence[Mapping[str, Any]]) -> str | None:
     """Return what the user said last, None when nothing was said yet."""
-    said = [_words(message) for message in messages if message["role"] == "user"]
-    return next((text for text in reversed(said) if text), None)
+    return next((text for text in reversed(said(messages)) if text), None)
 
 
 def said_in(state: Mapping[str, Any]) -> str:
