@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,6 +109,8 @@ class Conversations:
     def __init__(self, folder: Path | str | None = None) -> None:
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
         self._ready = False
+        # Threads of one process queue here; SQLite would let them sleep and try again, ever longer.
+        self._turn = threading.Lock()
 
     def create(self, name: str) -> Conversation:
         """Add a conversation without turns. Raises ``UsageError`` when there is one of this name."""
@@ -322,7 +325,7 @@ class Conversations:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as db:
+        with self._turn, self._reading() as db:
             # At once, not at the first write: a picture is put or removed only by who holds the lock.
             db.execute("BEGIN IMMEDIATE")
             try:
