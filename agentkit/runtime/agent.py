@@ -51,6 +51,36 @@ class Outcome:
         self.answer, self.evidence, self.output, self.failure = answer, list(evidence), output, failure
 
 
+class GraphNode:
+    """A node of an agent's graph: scoped, reported, budgeted; a ``step`` counts as a step of the agent.
+
+    An object, not a function: langgraph takes functions apart to find graphs in them, which costs more than all the
+    rest of compiling.
+    """
+
+    def __init__(self, agent: GraphAgent, function: NodeFunction, *, step: bool) -> None:
+        self.__name__ = function.__name__.strip("_")
+        self._agent, self._function, self._step = agent, function, step
+
+    async def __call__(self, state: Any, runtime: Runtime[Any]) -> Update:
+        context, name = self._agent._context_of(runtime), self.__name__
+        with enter_node(name) as number, span_of(current_scope()):
+            await context.control.released()
+            scope = current_scope()
+            parent = scope.rpartition("/")[0] or None
+            if parent is not None:
+                # The driver sees the steps of the outermost graph only.
+                context.control.check()
+            context.budget.step(scope) if self._step else context.budget.check()
+            around: dict[str, Any] = {"span": scope, "parent": parent}
+            context.run.emit(NodeStarted(node=name, step=number, counted=self._step, **around))
+            start = time.perf_counter()
+            update = await self._function(state, context)
+            took = time.perf_counter() - start
+            context.run.emit(NodeEnded(node=name, step=number, seconds=took, **around))
+            return update
+
+
 class GraphAgent(abc.ABC):
     """A compiled graph behind ``run``, ``arun``, ``astream``, ``aresume`` and ``areplay``.
 
@@ -150,7 +180,7 @@ class GraphAgent(abc.ABC):
         ``answer`` answers its question, ``correction`` is heard before the next decision (see ``steer``).
         """
         if correction is not None:
-            self._check_steerable()
+            self.check_correction(correction)
         path = run.run if isinstance(run, Result) else run
         if path is None:
             raise UsageError("this result has no run folder to resume")
@@ -184,14 +214,28 @@ class GraphAgent(abc.ABC):
         """Tell the running agent what should be different: heard before its next decision, and kept with the run.
 
         A decision that was being made meanwhile is made anew. Raises ``UsageError`` when nothing runs, and for an
-        agent that takes no corrections.
+        agent that takes no corrections, unless one that runs inside it does.
         """
-        self._check_steerable()
-        if self._running is None:
+        running = self._running
+        for check in (running.corrections.hearers if running else None) or [self.check_correction]:
+            check(text)
+        if running is None:
             raise UsageError(
                 "no run is under way", mend="resume(run, correction=...) corrects one that is paused"
             )
-        self._running.corrections.give(text, by)
+        running.corrections.give(text, by)
+
+    @property
+    def hears(self) -> bool:
+        """Whether what runs now takes corrections: the agent, or one that runs inside it."""
+        return self._running is not None and (self.steerable or bool(self._running.corrections.hearers))
+
+    def check_correction(self, text: str) -> None:
+        """Raise ``UsageError`` for a correction that the agent can't take."""
+        if not self.steerable:
+            raise UsageError(
+                f"the {self.kind!r} agent takes no corrections", mend="stop it and give it a new task"
+            )
 
     async def aclose(self) -> None:
         """Close the models and whatever detached use of the graph opened."""
@@ -204,30 +248,7 @@ class GraphAgent(abc.ABC):
 
     def node(self, function: NodeFunction, *, step: bool = False) -> Callable[..., Awaitable[Update]]:
         """Return a graph node: scoped, reported, budgeted. ``step`` nodes count as a step of the agent."""
-        name = function.__name__.strip("_")
-
-        async def run_node(state: Any, runtime: Runtime[Any]) -> Update:
-            context = self._context_of(runtime)
-            with enter_node(name) as number, span_of(current_scope()):
-                await context.control.released()
-                scope = current_scope()
-                parent = scope.rpartition("/")[0] or None
-                if parent is not None:
-                    # The driver sees the steps of the outermost graph only.
-                    context.control.check()
-                context.budget.step(scope) if step else context.budget.check()
-                context.run.emit(NodeStarted(node=name, step=number, counted=step, span=scope, parent=parent))
-                start = time.perf_counter()
-                update = await function(state, context)
-                context.run.emit(
-                    NodeEnded(
-                        node=name, step=number, seconds=time.perf_counter() - start, span=scope, parent=parent
-                    )
-                )
-                return update
-
-        run_node.__name__ = name
-        return run_node
+        return GraphNode(self, function, step=step)
 
     # Inside.
 
@@ -282,12 +303,6 @@ class GraphAgent(abc.ABC):
             run = Run.start(info, under=self.settings.runs)
             self._detached[thread] = self.make_context(run, Budget(self.limits))
         return self._detached[thread]
-
-    def _check_steerable(self) -> None:
-        if not self.steerable:
-            raise UsageError(
-                f"the {self.kind!r} agent takes no corrections", mend="stop it and give it a new task"
-            )
 
     def _check_kind(self, run: Run) -> None:
         if run.info.agent != self.kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import ReplayError
 from ..models.base import Model
@@ -34,6 +34,10 @@ class Control:
 
     stopping: bool = False
     pausing: bool = False
+    # What the agent works on while it is open (a browser session), for those who watch it or take it over.
+    surface: Any = None
+    # How often somebody took it over and gave it back: what was seen of it before is old.
+    handed_back: int = 0
     _held: asyncio.Event | None = None
 
     def hold(self) -> None:
@@ -45,6 +49,11 @@ class Control:
         if self._held is not None:
             self._held.set()
         self._held = None
+
+    def give_back(self) -> None:
+        """Let a held agent go on, on a surface that somebody else has changed meanwhile."""
+        self.handed_back += 1
+        self.release()
 
     async def released(self) -> None:
         """Wait while the run is held; raise ``Halted`` when it was then stopped or paused."""

@@ -14,11 +14,14 @@ from ..runs.folder import JOURNAL, RunFolder
 from ..runs.recording import Recording
 from .scope import current_scope
 
-GIVEN, HEARD, WAITING = "correction", "heard", "waiting"
+GIVEN, HEARD, WAITING, HANDED = "correction", "heard", "waiting", "handed back"
 
 
 class Corrections:
-    """The corrections of a run, in order. A graph keeps those that it has heard in its state."""
+    """The corrections of a run, in order. A graph keeps those that it has heard in its state.
+
+    ``hearers`` check a correction for the agents inside the run's nodes that will hear it.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Corrections:
         self._folder, self._recording, self._attempt = folder, recording, attempt
         self._replay, self._emit = replay, emit
         lines = [line for line in folder.lines(JOURNAL) if line["kind"] == GIVEN]
+        self.hearers: list[Callable[[str], None]] = []
         self._given: list[tuple[str, str]] = [(line["outcome"], line["by"]) for line in lines]
 
     def give(self, text: str, by: str) -> None:
@@ -60,12 +64,18 @@ class Corrections:
 
     def waiting(self, known: int) -> bool:
         """Say whether there are corrections after the first ``known``."""
+        return self._noted(WAITING, len(self._given) > known)
+
+    def handed_back(self, so: bool, when: str) -> bool:
+        """Say whether the user worked on the page meanwhile, which only a live run can tell (``so``)."""
+        return self._noted(f"{HANDED} {when}", so)
+
+    def _noted(self, kind: str, so: bool) -> bool:
         if self._replay:
-            return self._recording.at(current_scope(), WAITING) is not None
-        if len(self._given) <= known:
-            return False
-        self._write(WAITING, current_scope(), True)
-        return True
+            return self._recording.at(current_scope(), kind) is not None
+        if so:
+            self._write(kind, current_scope(), True)
+        return so
 
     def _write(self, kind: str, scope: str, outcome: object, **more: str) -> None:
         line = {

@@ -204,4 +204,6 @@ class Driver:
             from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
             async with AsyncSqliteSaver.from_conn_string(str(self.run.folder.path / CHECKPOINT)) as saver:
+                # A kill loses nothing of what was written, whether or not the disk was waited for.
+                await saver.conn.execute("PRAGMA synchronous = NORMAL")
                 yield saver

@@ -80,8 +80,15 @@ async def run_inside(
         context.inner[place].control = context.control
         await context.stack.enter_async_context(context.inner[place].stack)
     inner = context.inner[place]
-    # The graph declares no context type: agents hand over their own kinds of context.
-    state = await agent.graph.ainvoke(agent.begin(task, kept), context=cast("Any", inner))
+    hearers = context.run.corrections.hearers
+    if agent.steerable:
+        hearers.append(agent.check_correction)
+    try:
+        # The graph declares no context type: agents hand over their own kinds of context.
+        state = await agent.graph.ainvoke(agent.begin(task, kept), context=cast("Any", inner))
+    finally:
+        if agent.steerable:
+            hearers.remove(agent.check_correction)
     await context.inner.pop(place).stack.aclose()
     return agent.outcome(state)
 

@@ -19,6 +19,9 @@ from .undo import NAME as UNDO
 
 async def act(state: WebState, context: WebContext) -> dict[str, Any]:
     """Do the decided action, once, through the journal."""
+    if await context.handed_back("before"):
+        # Decided about a page that the user has changed since.
+        return {"route": "check"}
     choice = decided(state["decision"])
     effect, action = _effect(state, choice)
 

@@ -218,9 +218,8 @@ class WebAgent(GraphAgent):
         check_task(correction or "", self.opening.secrets)
         return await super().aresume(run, answer, correction=correction)
 
-    def steer(self, text: str, by: str = "caller") -> None:
+    def check_correction(self, text: str) -> None:
         check_task(text, self.opening.secrets)
-        super().steer(text, by)
 
     # ---- the graph ----
 
@@ -250,7 +249,9 @@ class WebAgent(GraphAgent):
         graph.add_edge("observe", "abstract")
         graph.add_conditional_edges("abstract", _recalled, ["recall", "decide"])
         graph.add_edge("recall", "decide")
-        graph.add_conditional_edges("decide", _route, ["decide", "ask", "approve", "act", "reflect"])
+        graph.add_conditional_edges(
+            "decide", _route, ["observe", "decide", "ask", "approve", "act", "reflect"]
+        )
         graph.add_edge("ask", "learn")
         graph.add_edge("learn", "abstract")
         graph.add_conditional_edges("approve", _route, ["act", "decide", "check"])

@@ -53,6 +53,8 @@ class WebContext(Context):
     episode: Episode | None = None
     actions: ActionSet = field(default_factory=lambda: ACTIONS)
     current: bool = False
+    # How often the page had been handed back when it was last looked at.
+    looked: int = 0
     _session: BrowserSession | None = None
     _branch: BrowserSession | None = None
 
@@ -68,7 +70,8 @@ class WebContext(Context):
         if self._session is None:
             session = BrowserSession(self.config, browser=self.browser, on_event=self._note)
             await self.stack.enter_async_context(session)
-            self._session = session
+            self._session = self.control.surface = session
+            self.stack.callback(self._put_away)
             await self.restore(session)
         return self._session
 
@@ -103,6 +106,18 @@ class WebContext(Context):
             session = await self.reopen()
             snapshot = await observe(session)
         return snapshot, await session.screenshot()
+
+    async def handed_back(self, when: str) -> bool:
+        """Say whether the user worked on the page since it was last looked at; keeps what they logged in to.
+
+        ``when`` tells apart the places in one node that ask.
+        """
+        if not self.run.corrections.handed_back(self.control.handed_back != self.looked, when):
+            return False
+        self.run.emit(Note(text="the page was in the user's hands: it is looked at anew"))
+        if not self.run.replaying:
+            await self.save_storage(await self.session())
+        return True
 
     async def do(self, action: Action) -> Effect:
         """Do an action on the page of the last observation, and keep cookies and storage as they are after it."""
@@ -205,6 +220,9 @@ class WebContext(Context):
             return False
         self.run.emit(Note(text=f"repeated on the fresh page: {entry.effect.describe}"))
         return True
+
+    def _put_away(self) -> None:
+        self.control.surface = None
 
     def _warn(self, text: str) -> None:
         self.run.emit(Note(level="warning", text=text))

@@ -29,6 +29,7 @@ class Looking:
         seen = state.get("seen", 0)
 
         async def look() -> dict[str, Any]:
+            context.looked = context.control.handed_back
             snapshot, picture = await context.look()
             screen = context.run.put_image(picture)
             restored, context.current = not context.current, True

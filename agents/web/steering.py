@@ -16,11 +16,14 @@ Node = Callable[[WebState, WebContext], Awaitable[dict[str, Any]]]
 def listening(decide: Node) -> Node:
     """Return a decide node that hears the user first, and decides anew when they spoke meanwhile.
 
-    What was decided without them is dropped: it was not done yet.
+    What was decided without them is dropped: it was not done yet. So is what was decided about a page that they took
+    over meanwhile, which is looked at anew.
     """
 
     @wraps(decide)
     async def decide_and_listen(state: WebState, context: WebContext) -> dict[str, Any]:
+        if await context.handed_back("before"):
+            return {"route": "observe"}
         before = list(state.get("corrections", ()))
         said = context.run.corrections.hear(len(before))
         known: dict[str, Any] = {}
@@ -35,6 +38,8 @@ def listening(decide: Node) -> Node:
         await context.control.released()
         if context.run.corrections.waiting(len(before) + len(said)):
             update = {"route": "decide"}
+        elif await context.handed_back("after"):
+            update = {"route": "observe"}
         return {**known, **update}
 
     return decide_and_listen

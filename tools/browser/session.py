@@ -91,6 +91,7 @@ class BrowserSession:
         self._tasks: set[asyncio.Task[None]] = set()
         self._saving: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
+        self._left = False
 
     async def __aenter__(self) -> Self:
         require_playwright()
@@ -105,6 +106,7 @@ class BrowserSession:
     async def __aexit__(self, *exc: object) -> None:
         from playwright.async_api import Error
 
+        self._left = True
         await self.saved(self.config.load_timeout)
         for task in list(self._tasks):
             task.cancel()
@@ -175,6 +177,11 @@ class BrowserSession:
     def context(self) -> BrowserContext:
         assert self._context is not None, "the session is not open"
         return self._context
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session has not been closed yet."""
+        return self._context is not None and not self._left
 
     @property
     def tabs(self) -> list[Page]:
