@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from agentkit.agents.chat.server import ChatServer, ServerConfig, create_app
-from agentkit.agents.chat.server.line import SharedCast
+from agentkit.agents.chat.server.casts import SharedCast
 from agentkit.config import Settings
 from agentkit.contracts.result import Usage
 from agentkit.models import Capabilities, Chunk, Model, Reply, Request, Scores, VisionCard

@@ -464,3 +464,12 @@ async def test_the_schema_is_published(server: Served):
 def test_tokens_of_two_people_differ():
     with pytest.raises(UsageError, match="one token"):
         tokens_of(["ann=same-secret", "bob=same-secret"])
+
+
+async def test_conversations_that_begin_alike_at_once_are_named_apart(server: Served):
+    talks = [await server.conversation() for _ in range(8)]
+    begun = await asyncio.gather(*(server.begin(talk, "Hi.") for talk in talks))
+    for turn in begun:
+        await server.until(turn["key"], "done")
+    names = [item["name"] for item in (await server.get("/api/conversations"))["conversations"]]
+    assert sorted(names) == sorted(["Hi.", *(f"Hi. {number}" for number in range(2, 9))])

@@ -7,9 +7,12 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from playwright.async_api import expect
+
 WIDE, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 780}
 # Seconds that anything on the page may take: only a machine that stands still takes longer.
 PATIENCE = 60.0
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Visitor:

@@ -15,6 +15,7 @@ from agentkit.version import VERSION
 
 from ....memory.conversations import NotKept
 from .attention import ROLES, AttentionRequest, Looks, where_it_looks
+from .choices import Choices
 from .conversations import Talks
 from .export import as_json, as_markdown
 from .pictures import box_of, encoded
@@ -25,8 +26,10 @@ from .schema import (
     Correction,
     GivenAnswer,
     Listing,
+    NewAnswer,
     NewConversation,
     NewTurn,
+    Offers,
     PictureInfo,
     Problem,
     Rename,
@@ -34,6 +37,7 @@ from .schema import (
     Turn,
     WholeEvent,
 )
+from .screen import Hands
 from .views import event_on_disk
 
 REPORT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
@@ -55,17 +59,23 @@ Side = Annotated[int, Query(ge=16, le=4096)]
 
 
 @router.get("/state", operation_id="state")
-async def state(mine: Mine) -> State:
-    """The models, the line before them, limits, and what was used."""
+async def state(mine: Mine, conversation: str | None = None) -> State:
+    """The models (of a conversation), the line before them, limits, and what was used."""
     return State(
         version=VERSION,
         person=mine.person.name,
-        models=mine.cast.states(),
+        models=mine.states(conversation),
         running=len(mine.turns.live),
         max_picture=mine.config.max_picture,
-        budget=mine.budget,
+        budget=mine.budget(conversation),
         usage=mine.person.used,
     )
+
+
+@router.get("/models", operation_id="offerModels")
+async def models(mine: Mine) -> Offers:
+    """The models that can be picked: what they can do, and what is missing before they can be loaded."""
+    return await asyncio.to_thread(mine.offers)
 
 
 # Conversations.
@@ -97,6 +107,12 @@ async def conversation(
 async def rename(mine: Mine, key: str, new: Rename) -> ConversationInfo:
     """Another name."""
     return mine.rename(key, new.name)
+
+
+@router.put("/conversations/{key}/choices", operation_id="choose")
+async def choose(mine: Mine, key: str, choices: Choices) -> ConversationPage:
+    """Chooses models, strategy, instructions and budget of a conversation; answers once the models are loaded."""
+    return await mine.choose(key, choices)
 
 
 @router.delete("/conversations/{key}", operation_id="deleteConversation", status_code=204)
@@ -176,6 +192,12 @@ async def event(mine: Mine, key: str, number: int) -> WholeEvent:
     return WholeEvent(event=await asyncio.to_thread(event_on_disk, folder, number))
 
 
+@router.post("/turns/{key}/again", operation_id="answerAgain", status_code=201)
+async def again(mine: Mine, key: str, new: NewAnswer) -> Turn:
+    """Answers a turn once more, with other models or settings if wanted; returns that answer's own turn."""
+    return await mine.again(key, new)
+
+
 @router.post("/turns/{key}/answer", operation_id="answerTurn")
 async def answer(mine: Mine, key: str, given: GivenAnswer) -> Turn:
     """Answers the open question of a turn; 409 when it is not open any more."""
@@ -202,8 +224,44 @@ async def pause(mine: Mine, key: str) -> Turn:
 
 @router.post("/turns/{key}/steer", operation_id="steerTurn", status_code=201)
 async def steer(mine: Mine, key: str, correction: Correction) -> Turn:
-    """Stops a turn and begins it anew with a correction; returns the new turn."""
+    """Corrects a turn: an agent that hears corrections goes on with it; else a new turn begins, which is returned."""
     return await mine.turns.steer(key, correction.text, correction.key)
+
+
+@router.get(
+    "/turns/{key}/screen",
+    operation_id="watchTurn",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
+)
+async def screen(mine: Mine, key: str) -> Response:
+    """The page that a turn works on, live: each ``frame`` is a picture of it, and ``end`` comes with the turn's."""
+    mine.turns.view(key)
+    return StreamingResponse(_screen(mine, key), media_type="text/event-stream")
+
+
+async def _screen(mine: Talks, key: str) -> AsyncIterator[str]:
+    async for frame in mine.turns.watch(key):
+        yield f"event: frame\ndata: {frame.model_dump_json()}\n\n"
+    yield "event: end\ndata: {}\n\n"
+
+
+@router.post("/turns/{key}/take", operation_id="takePage")
+async def take(mine: Mine, key: str) -> Turn:
+    """Gives the page of a web task to the user; the agent waits until it is given back."""
+    return await mine.turns.take(key)
+
+
+@router.post("/turns/{key}/give", operation_id="givePage")
+async def give(mine: Mine, key: str) -> Turn:
+    """Gives the page back to the agent."""
+    return mine.turns.give_back(key)
+
+
+@router.post("/turns/{key}/hands", operation_id="usePage", status_code=204)
+async def hands(mine: Mine, key: str, given: Hands) -> None:
+    """Mouse and keyboard of the user, on a page that they took. What is typed is kept nowhere."""
+    await mine.turns.use(key, given)
 
 
 @router.get("/turns/{key}/report", operation_id="turnReport", response_class=HTMLResponse)
@@ -221,7 +279,8 @@ async def attention(mine: Mine, key: str, asked: AttentionRequest) -> Looks:
     if asked.picture is not None and asked.picture not in turn.pictures:
         raise NotKept("this turn has no such picture")
     image = None if asked.picture is None else mine.person.pictures.get(asked.picture)
-    model = await mine.cast.get(ROLES[image is not None])
+    role = ROLES[image is not None]
+    model = await mine.cast.pick(role, turn.models.get(role) or mine.cast.reference(role))
     return await where_it_looks(model, turn, mine.turns.folder(key), asked, image)
 
 

@@ -17,15 +17,18 @@ from fastapi.responses import FileResponse, JSONResponse
 from agentkit.config import Settings
 from agentkit.errors import AgentKitError, UsageError
 from agentkit.runtime.agent import GraphAgent
+from agentkit.runtime.budget import limits_of
+from agentkit.runtime.cast import Cast
 from agentkit.version import VERSION
 
 from ....memory.conversations import NotKept
-from ..agent import ChatAgent
+from ..agent import INSTRUCTIONS, ChatAgent
 from ..routing import Route
 from . import api, openai_api
+from .casts import SharedCast
+from .choices import Choices
 from .config import OWNER, ServerConfig
-from .conversations import Talks
-from .line import SharedCast
+from .conversations import Talks, smaller
 from .people import COOKIE, People, Person, Unknown, session_of
 from .schema import Problem, TokenGiven
 from .security import Guard, TooLarge
@@ -56,13 +59,16 @@ def create_app(
     people = People(config)
     shared = cast or SharedCast(config.settings)
 
-    def make(person: Person) -> GraphAgent:
+    def make(person: Person, choices: Choices) -> GraphAgent:
         settings = config.settings.model_copy(update={"runs": person.runs})
+        cast = shared.picked(choices.models)
         return ChatAgent(
             memory=person.conversations,
-            strategy=config.strategy,
-            abilities=abilities(person) if abilities else _abilities(person, settings, shared),
-            cast=shared,
+            instructions=choices.instructions or INSTRUCTIONS,
+            strategy=choices.strategy or config.strategy,
+            abilities=abilities(person) if abilities else _abilities(person, settings, cast),
+            budget=smaller(limits_of(settings), choices.budget),
+            cast=cast,
             settings=settings,
         )
 
@@ -99,7 +105,7 @@ def create_app(
     return app
 
 
-def _abilities(person: Person, settings: Settings, cast: SharedCast) -> Mapping[Route, GraphAgent]:
+def _abilities(person: Person, settings: Settings, cast: Cast) -> Mapping[Route, GraphAgent]:
     """Return what differs from the chat's own abilities: nobody but the owner recalls the owner's web tasks."""
     if person.name == OWNER:
         return {}

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from agentkit.errors import UsageError
+from agentkit.contracts.runfile import BudgetLimits
+from agentkit.errors import AgentKitError, UsageError
 from agentkit.runtime.budget import limits_of
 
 from ....memory import conversations as memory
 from ....memory.conversations import checked_name
-from .config import ServerConfig
-from .line import SharedCast
+from .casts import SharedCast
+from .choices import Choices
+from .config import OWNER, ServerConfig
+from .offers import offers
 from .people import Person
-from .schema import ConversationInfo, ConversationPage, Found, Listing, NewTurn, Turn
+from .schema import (
+    ConversationInfo,
+    ConversationPage,
+    Found,
+    Listing,
+    NewAnswer,
+    NewTurn,
+    Offers,
+    RoleState,
+    Turn,
+)
 from .turns import Turns
-from .views import turn_view
 
 UNNAMED = "New conversation"
 LONGEST_TITLE = 48
@@ -31,11 +44,48 @@ class Talks:
     turns: Turns
     cast: SharedCast
     config: ServerConfig
+    _naming: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def budget(self) -> dict[str, float]:
-        """The limits of a turn, by name."""
-        return limits_of(self.config.settings).model_dump(exclude_none=True)
+    def budget(self, key: str | None = None) -> dict[str, float]:
+        """The limits of a turn (of a conversation), by name."""
+        chosen = self.person.choices.choices(key or "")
+        return smaller(limits_of(self.config.settings), chosen.budget).model_dump(exclude_none=True)
+
+    def states(self, key: str | None = None) -> list[RoleState]:
+        """What is known of the models that play the roles (in a conversation)."""
+        return self.cast.states(self.person.choices.choices(key or "").models)
+
+    def offers(self) -> Offers:
+        """Return the models that can be picked, and the defaults."""
+        return offers(self.cast, self.config, free=self.person.name == OWNER)
+
+    async def choose(self, key: str, choices: Choices) -> ConversationPage:
+        """Keep what is chosen for a conversation, once the models that it names are there.
+
+        Raises ``UsageError`` for a model that can't be loaded, can't play its role, or may not be named.
+        """
+        self._kept.find(key)
+        await self._check(choices)
+        self.person.choices.choose(key, choices)
+        return await asyncio.to_thread(self.page, key, 1)
+
+    async def again(self, key: str, new: NewAnswer) -> Turn:
+        """Answer a turn once more. Raises ``UsageError`` as ``choose`` does."""
+        await self._check(new.choices)
+        return await self.turns.again(key, new)
+
+    async def _check(self, choices: Choices) -> None:
+        for role, reference in choices.models.items():
+            if self.person.name != OWNER and reference not in {
+                item.reference for item in self.offers().models
+            }:
+                raise UsageError(
+                    f"{reference!r} is not offered here", mend="the owner of the server can name it"
+                )
+            try:
+                await self.cast.pick(role, reference)
+            except AgentKitError as error:
+                raise UsageError(error.message, mend=error.mend) from error
 
     def listing(self, search: str) -> Listing:
         """Return all conversations, and the turns that hold a text."""
@@ -61,14 +111,19 @@ class Talks:
         """Return a conversation with its newest turns."""
         info = self._kept.find(key)
         turns = self._kept.turns(info.name, unfinished=True)
-        shown = [self._view(turn, info.name) for turn in turns[-last:]]
-        return ConversationPage(**self._info(info).model_dump(), shown=shown, earlier=len(turns) - len(shown))
+        shown = [self.turns.shown(turn, info.name) for turn in turns[-last:]]
+        return ConversationPage(
+            **self._info(info).model_dump(),
+            shown=shown,
+            earlier=len(turns) - len(shown),
+            choices=self.person.choices.choices(key),
+        )
 
     def everything(self, key: str) -> tuple[ConversationInfo, list[Turn]]:
         """Return a conversation with all its turns."""
         info = self._kept.find(key)
         turns = self._kept.turns(info.name, unfinished=True)
-        return self._info(info), [self._view(turn, info.name) for turn in turns]
+        return self._info(info), [self.turns.shown(turn, info.name) for turn in turns]
 
     def rename(self, key: str, name: str) -> ConversationInfo:
         """Give a conversation another name."""
@@ -82,7 +137,7 @@ class Talks:
     async def begin(self, key: str, new: NewTurn) -> Turn:
         """Begin a turn; the first one names a conversation that has no name of its own."""
         info = self._kept.find(key)
-        turn = await self.turns.begin(info.name, new)
+        turn = await self.turns.begin(info.name, new, self.person.choices.choices(key))
         if info.name.startswith(UNNAMED):
             await asyncio.to_thread(self._name_after, info.name, new.text)
         return turn
@@ -104,9 +159,6 @@ class Talks:
     def _kept(self) -> memory.Conversations:
         return self.person.conversations
 
-    def _view(self, turn: memory.Turn, name: str) -> Turn:
-        return turn_view(turn, name, running=turn.key in self.turns.live)
-
     def _info(self, item: memory.Conversation, running: Counter[str] | None = None) -> ConversationInfo:
         counts = self.turns.running() if running is None else running
         return ConversationInfo(
@@ -119,8 +171,10 @@ class Talks:
         )
 
     def _name_after(self, name: str, text: str) -> None:
-        if len(self._kept.turns(name, unfinished=True)) == 1:
-            self._kept.rename(name, self._free(title_of(text)))
+        # Several conversations may begin with the same words at once, each in a thread of its own.
+        with self._naming:
+            if len(self._kept.turns(name, unfinished=True)) == 1:
+                self._kept.rename(name, self._free(title_of(text)))
 
     def _free(self, wanted: str) -> str:
         taken = {item.name for item in self._kept.list()}
@@ -129,6 +183,13 @@ class Talks:
             number += 1
             name = f"{wanted} {number}"
         return name
+
+
+def smaller(own: BudgetLimits, chosen: BudgetLimits) -> BudgetLimits:
+    """Return the smaller of each two limits."""
+    given, wanted = own.model_dump(), chosen.model_dump(exclude_none=True)
+    both = {name: value if given[name] is None else min(value, given[name]) for name, value in wanted.items()}
+    return own.model_copy(update=both)
 
 
 def title_of(text: str) -> str:

@@ -12,6 +12,7 @@ from agentkit.contracts.result import Usage
 from agentkit.errors import UsageError
 
 from ....memory.conversations import Conversations
+from .choices import ChoiceBook
 from .config import OWNER, ServerConfig
 from .pictures import Pictures
 
@@ -24,13 +25,17 @@ class Unknown(UsageError):  # noqa: N818 - says what is the matter
 
 @dataclass
 class Person:
-    """``runs`` is the folder of their runs; ``used`` what their turns took since the server started."""
+    """``runs`` is the folder of their runs; ``used`` what their turns took since the server started.
+
+    ``choices`` is what they chose for each conversation.
+    """
 
     name: str
     conversations: Conversations
     pictures: Pictures
     runs: Path
     used: Usage
+    choices: ChoiceBook
 
 
 class People:
@@ -86,4 +91,6 @@ def _person(name: str, base: Path, config: ServerConfig) -> Person:
     folder = base if name == OWNER else base / "people" / name
     runs = config.settings.runs if name == OWNER else config.settings.runs / "people" / name
     kept = Conversations(folder)
-    return Person(name, kept, Pictures(kept, config.max_picture), runs.resolve(), Usage())
+    return Person(
+        name, kept, Pictures(kept, config.max_picture), runs.resolve(), Usage(), ChoiceBook(kept.folder)
+    )

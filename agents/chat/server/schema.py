@@ -8,6 +8,8 @@ from pydantic import Field
 
 from agentkit.contracts.result import Contract, Evidence, Question, Usage
 
+from .choices import Choices
+
 TurnStatus = Literal["running", "waiting", "done", "failed", "stopped", "interrupted", "budget"]
 KEY = r"^[0-9a-f]{16}$"
 DIGEST = r"^[0-9a-f]{64}$"
@@ -32,6 +34,13 @@ class NewTurn(Contract):
         default_factory=list, max_length=16, description="Digests of uploaded pictures."
     )
     url: str | None = Field(default=None, max_length=4000)
+    key: str | None = Field(default=None, pattern=KEY)
+
+
+class NewAnswer(Contract):
+    """Another answer to a turn. What ``choices`` leaves out is as it was chosen for the conversation."""
+
+    choices: Choices = Field(default_factory=Choices)
     key: str | None = Field(default=None, pattern=KEY)
 
 
@@ -62,7 +71,9 @@ class Turn(Contract):
 
     ``status``: *waiting* has an open ``question``; *interrupted* was cut off by a restart of the server;
     *stopped* by the user. All but *done* and *running* can be gone on with. ``trusted`` is false for an answer that
-    a web page may have worded. ``recorded``: whether its run can be looked at.
+    a web page may have worded. ``recorded``: whether its run can be looked at. ``others`` are other answers to the
+    same words (their ``of`` is this turn's key), which the conversation does not remember. ``models`` by role, as far
+    as they were used; ``strategy`` is the visual search's. ``taken``: the page it works on is in the user's hands.
     """
 
     key: str
@@ -80,6 +91,11 @@ class Turn(Contract):
     usage: Usage = Field(default_factory=Usage)
     steps: int = 0
     recorded: bool = True
+    of: str | None = None
+    others: list[Turn] = Field(default_factory=list)
+    models: dict[str, str] = Field(default_factory=dict)
+    strategy: str | None = None
+    taken: bool = False
 
 
 class ConversationInfo(Contract):
@@ -96,6 +112,32 @@ class ConversationPage(ConversationInfo):
 
     shown: list[Turn] = Field(default_factory=list)
     earlier: int = 0
+    choices: Choices = Field(default_factory=Choices)
+
+
+class ModelOffer(Contract):
+    """A model that can be picked. ``state``: *missing* needs what ``mend`` says (an extra, a key) before it loads.
+
+    ``roles`` are those that it is known to be capable of; None when that is known only once it is there.
+    """
+
+    reference: str
+    what: str
+    state: Literal["not loaded", "loading", "ready", "failed", "missing"]
+    mend: str | None = None
+    roles: list[str] | None = None
+    capabilities: list[str] = Field(default_factory=list)
+    context: int | None = None
+
+
+class Offers(Contract):
+    """What can be picked. ``free``: whether this person may name any other model, too."""
+
+    models: list[ModelOffer]
+    defaults: dict[str, str]
+    strategy: str
+    instructions: str
+    free: bool
 
 
 class Found(Contract):

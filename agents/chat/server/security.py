@@ -25,6 +25,7 @@ HEADERS = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=()",
 }
 LARGEST_BODY = 2 * MEGABYTE
+LARGEST_DRAINED = 128 * MEGABYTE
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 UPLOAD = "/api/pictures"
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -46,6 +47,7 @@ class Guard:
         headers = Headers(scope=scope)
         limit = self.max_picture if scope["path"] == UPLOAD else LARGEST_BODY
         if problem := self._problem(scope, headers, limit):
+            await _drain(receive)
             await _refuse(send, *problem)
             return
         await self.app(scope, _limited(receive, limit), _with_headers(send))
@@ -104,6 +106,16 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return send_more
+
+
+async def _drain(receive: Receive) -> None:
+    """Take in the body of a refused request, within reason: who is cut off while sending never hears why."""
+    left = LARGEST_DRAINED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 async def _refuse(send: Send, status: int, error: str) -> None:

@@ -95,10 +95,16 @@ def turn_view(turn: memory.Turn, conversation: str, *, running: bool) -> Turn:
         answer=replied.get("text"),
         trusted=replied.get("trusted", True),
         recorded=running or info is not None,
+        models=_models(info),
+        strategy=info.settings.get("strategy") if info is not None else None,
     )
     if result is None or running:
         return view
     return view.model_copy(update=_of_result(view, result))
+
+
+def _models(info: RunInfo | None) -> dict[str, str]:
+    return {role: model.reference for role, model in info.models.items() if "." not in role} if info else {}
 
 
 def status_of(result: Result | None, *, done: bool) -> TurnStatus:

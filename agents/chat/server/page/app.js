@@ -3,6 +3,7 @@
 import { $, announce, ask, banner, count, h, icon, money } from "./dom.js";
 import { call, newKey, Refused } from "./api.js";
 import { Composer } from "./composer.js";
+import { choose, nothing } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 import { TurnView } from "./turn.js";
 
@@ -111,10 +112,19 @@ function spend() {
   $("spent").textContent = tokens ? `${count(tokens, "token")} · ${money(cost)}` : "";
 }
 
+let limits = {};
+
+async function refreshState() {
+  const state = await call("GET", `/api/state${open ? `?conversation=${open.key}` : ""}`);
+  limits = state.budget;
+  composer.most = state.max_picture;
+  sidebar.state(state);
+}
+
 /** Look at the server again: the list, the models, and turns that another tab or the terminal added. */
 async function refresh() {
   await sidebar.refresh();
-  sidebar.state(await call("GET", "/api/state"));
+  await refreshState();
   if (!open) return;
   const key = open.key;
   const page = await call("GET", `/api/conversations/${key}?last=${Math.max(50, views.size)}`).catch((error) => {
@@ -132,7 +142,7 @@ async function refresh() {
   for (const turn of page.shown) {
     const known = views.get(turn.key);
     if (!known) $("turns").append(view(turn).element);
-    else if (known.turn.status !== turn.status && !known.letGo) known.update(turn);
+    else known.join(turn);
   }
   spend();
 }
@@ -150,8 +160,11 @@ const host = {
     $("turns").append(view(turn).element);
     this.changed();
   },
-  again(turn) {
-    send(turn.text, turn.pictures);
+  get choices() {
+    return open?.choices ?? nothing();
+  },
+  get limits() {
+    return limits;
   },
   branch(turn) {
     attempt(async () => {
@@ -164,6 +177,17 @@ const host = {
   },
 };
 
+/** Make the conversation that is written to, if it is not there yet. */
+async function opened() {
+  if (open) return;
+  const made = await call("POST", "/api/conversations", {});
+  history.pushState(null, "", `#c=${made.key}`);
+  sidebar.current = made.key;
+  open = { ...made, shown: [], earlier: 0, choices: nothing() };
+  $("turns").replaceChildren();
+  head(open);
+}
+
 let unsent = null;
 
 async function send(text, pictures) {
@@ -171,14 +195,7 @@ async function send(text, pictures) {
   const same = unsent && unsent.text === text && String(unsent.pictures) === String(pictures);
   unsent = same ? unsent : { text, pictures, key: newKey() };
   return attempt(async () => {
-    if (!open) {
-      const made = await call("POST", "/api/conversations", {});
-      history.pushState(null, "", `#c=${made.key}`);
-      sidebar.current = made.key;
-      open = { ...made, shown: [], earlier: 0 };
-      $("turns").replaceChildren();
-      head(open);
-    }
+    await opened();
     const turn = await call("POST", `/api/conversations/${open.key}/turns`, unsent);
     unsent = null;
     host.began(turn);
@@ -201,6 +218,16 @@ new ResizeObserver(() => {
 $("new").addEventListener("click", () => sidebar.open(null));
 $("new").prepend(icon("plus"));
 $("zoom-close").append(icon("close"));
+$("options").addEventListener("click", () => attempt(() => choose({
+  title: open ? "Settings of this conversation" : "Settings of the new conversation",
+  choices: host.choices,
+  budget: limits,
+  async take(choices) {
+    await opened();
+    open.choices = (await call("PUT", `/api/conversations/${open.key}/choices`, choices)).choices;
+    await refreshState();
+  },
+})));
 $("rename").addEventListener("click", async () => {
   const name = await ask({ title: "Rename", yes: "Rename", field: open.name });
   if (name?.trim()) await attempt(async () => {
@@ -236,7 +263,7 @@ const wanted = () => new URLSearchParams(location.hash.slice(1)).get("c");
 tabs.addEventListener("message", () => attempt(refresh));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) attempt(refresh); });
 window.addEventListener("popstate", () => go(wanted(), { keepUrl: true }));
-setInterval(() => { if (!document.hidden) attempt(async () => sidebar.state(await call("GET", "/api/state"))); }, 5000);
+setInterval(() => { if (!document.hidden) attempt(refreshState); }, 5000);
 
 head(null);
 await attempt(refresh);

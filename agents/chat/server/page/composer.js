@@ -8,6 +8,8 @@ export class Composer {
   constructor(send) {
     this.send = send;
     this.attached = [];
+    // The server's limit for a picture, in bytes.
+    this.most = Infinity;
     this.field = $("message");
     $("attach").append(icon("plus"));
     $("camera").append(icon("camera"));
@@ -72,8 +74,14 @@ export class Composer {
   }
 
   add(files) {
-    for (const file of files) this.attached.push(this.slot(file.name || "picture", upload(file)));
+    for (const file of files) this.attached.push(this.slot(file.name || "picture", this.upload(file)));
     this.show();
+  }
+
+  async upload(file) {
+    // Said before the bytes go anywhere; the server says it, too.
+    if (file.size > this.most) throw new Error(`this is more than ${Math.floor(this.most / 1048576)} MB`);
+    return taken(await fetch("/api/pictures", { method: "POST", body: file, headers: { "content-type": "application/octet-stream" } }));
   }
 
   /** Return a picture on its way up, with its place below the field. */
@@ -121,6 +129,3 @@ export class Composer {
   }
 }
 
-async function upload(file) {
-  return taken(await fetch("/api/pictures", { method: "POST", body: file, headers: { "content-type": "application/octet-stream" } }));
-}

@@ -84,28 +84,6 @@ export class Regions {
   }
 }
 
-/** What a web task sees: the newest screenshot, and on it what is done next. */
-export class Screen {
-  constructor(key) {
-    this.key = key;
-    this.element = h("div", { class: "screen" });
-  }
-
-  /** Take an observation or an action of the task. */
-  take(event) {
-    if (event.kind === "observed" && event.image) {
-      this.view = new Regions(pictureOfTurn(this.key, event.image), event.title || "The page");
-      this.view.caption.textContent = event.url ?? "";
-      const next = this.view;
-      // The old screenshot stays until the new one is there.
-      next.ready.then(() => { if (this.view === next) this.element.replaceChildren(next.element); });
-    } else if (event.kind === "acted" && event.box && this.view) {
-      this.view.draw(event.box, "proof bright");
-      this.view.caption.textContent = event.action;
-    }
-  }
-}
-
 /** A small picture that can be enlarged. */
 export function thumbnail(path, large, label) {
   const image = h("img", { alt: label });

@@ -74,7 +74,7 @@ export class Sidebar {
   state(state) {
     $("models").replaceChildren(...state.models.map((model) => h("li", { class: "model", "data-state": model.state, title: model.capabilities.join(", ") },
       h("span", { class: "model-role", text: ROLES[model.role] ?? model.role }),
-      h("span", { class: "model-name", text: model.reference }),
+      h("span", { class: "model-name", text: model.reference, title: model.reference }),
       h("span", { class: "model-state", text: model.error ?? (model.waiting ? `${model.waiting} waiting` : STATES[model.state]) }))));
     const { usage, budget } = state;
     const lines = [`${(usage.input_tokens + usage.output_tokens).toLocaleString("en")} tokens · ${money(usage.cost)} since the start`];

@@ -7,16 +7,20 @@ import { Regions, thumbnail } from "./regions.js";
 
 const DOING = {
   recall: "Recalling the conversation", route: "Choosing what to do", where: "Finding where to begin", answer: "Writing",
-  look: "Looking at the picture", browse: "Working on the web page", remember: "Remembering",
+  look: "Looking at the picture", browse: "Working on the web page", research: "Searching the sources", tool: "Using tools",
+  wonder: "Finding out what is meant", remember: "Remembering",
 };
+// What the nodes of the agents inside do; the chat's own have other meanings.
+const INSIDE = { observe: "Looking at the page", decide: "Deciding what to do next", recall: "Recalling past tasks", reflect: "Looking back", plan: "Planning" };
 const HIDDEN = new Set(["run_started", "run_ended", "node_started", "node_ended", "said"]);
 /** Whether an action is the chat's own: keeping the turn. */
 const isOwn = (event) => event.kind === "acted" && event.span.endsWith(":remember");
 
 /** Return what an event says the agent is doing now, in words, or null. */
 export function doing(event) {
-  if (event.kind === "node_started") return DOING[event.node] ?? null;
+  if (event.kind === "node_started") return (event.parent ? INSIDE : DOING)[event.node] ?? null;
   if (event.kind === "looked") return `Looking for ${event.about}`;
+  if (event.kind === "corrected") return `Heard: ${event.text}`;
   if (event.kind === "tool_called") return `Using ${event.tool}`;
   if (event.kind === "acted" && event.state === "pending" && !isOwn(event)) return event.action;
   return null;
@@ -99,6 +103,7 @@ function words(event, key) {
     case "decided": return { name: "flag", text: `Decided: ${event.choice}`, detail: ranking(event) };
     case "asked": return { name: "question", text: `Asked: ${event.question.text}`, detail: [] };
     case "answered": return { name: "question", text: `Answer: ${event.answer}`, detail: [field("By", event.by ?? "")] };
+    case "corrected": return { name: "hand", text: `You said: ${event.text}`, detail: [field("By", event.by ?? ""), field("", "Heard from here on: it is part of the task.")] };
     case "recalled": return { name: "book", text: `Recalled ${count(event.items?.length ?? 0, "past task")}`, detail: (event.items ?? []).map((item) => field(item.task ?? item.id ?? "", json(item.similarity ?? ""))) };
     case "remembered": return { name: "book", text: `Remembered ${event.task}`, detail: [] };
     case "budget_spent": return { name: "note", text: `The budget of ${event.allowed} ${event.limit} is spent`, detail: [] };

@@ -1,22 +1,28 @@
 // One turn of a conversation: what was asked, what happens, what came of it.
 
-import { h, announce, banner, count, money, seconds, when } from "./dom.js";
+import { h, announce, banner, count, seconds, when } from "./dom.js";
 import { call, follow, newKey, pictureOf, pictureOfTurn } from "./api.js";
 import { markdown, linkMentions } from "./markdown.js";
-import { Regions, Screen, thumbnail } from "./regions.js";
+import { Regions, thumbnail } from "./regions.js";
+import { Screen } from "./screen.js";
 import { Steps, doing } from "./steps.js";
 import { card } from "./cards.js";
 import { Gaze } from "./gaze.js";
+import { choose, nothing, spent } from "./settings.js";
 
 const ENDED = {
   stopped: "Stopped.", interrupted: "The server stopped while this was under way.", budget: "The budget is spent.", failed: "This failed",
 };
 const AGAIN = { stopped: "Go on", interrupted: "Go on", budget: "Go on", failed: "Try again" };
 
-/** A turn on the page. `host` is told of changes: changed(turn), began(turn), branch(turn), prefill(text). */
+/**
+ * A turn on the page. `host` is told of changes: changed(turn), began(turn), branch(turn), and knows `choices` and
+ * `limits`. Another answer to a turn is a view of its own, beside the first one, without the words that were asked.
+ */
 export class TurnView {
   constructor(turn, host) {
     this.host = host;
+    this.others = new Map();
     this.key = turn.key;
     this.last = -1;
     this.text = "";
@@ -31,9 +37,12 @@ export class TurnView {
     this.asks = h("div", { class: "asks" });
     this.state = h("p", { class: "turn-state", hidden: true });
     this.controls = h("div", { class: "turn-controls" });
-    this.element = h("article", { class: "turn", "data-key": turn.key, "aria-label": `Turn of ${when(turn.time)}` },
-      this.asked(turn),
-      h("div", { class: "reply" }, this.steps.element, this.pictures, this.now, this.answer, this.evidence, this.asks, this.state, this.controls));
+    this.by = h("p", { class: "by", hidden: true });
+    const reply = h("div", { class: "reply" }, this.by, this.steps.element, this.pictures, this.now, this.answer, this.evidence, this.asks, this.state, this.controls);
+    this.versions = h("div", { class: "versions" }, reply);
+    this.element = turn.of
+      ? h("section", { class: "version", "data-key": turn.key, "aria-label": "Another answer" }, reply)
+      : h("article", { class: "turn", "data-key": turn.key, "aria-label": `Turn of ${when(turn.time)}` }, this.asked(turn), this.versions);
     this.update(turn);
   }
 
@@ -45,6 +54,36 @@ export class TurnView {
     if (turn.status === "running") this.follow();
     else this.settle();
     this.drawControls();
+    for (const other of turn.others ?? []) this.beside(other);
+    this.by.hidden = !turn.of && !this.others.size;
+    this.by.textContent = by(turn);
+  }
+
+  /** Take a turn as another tab, or the terminal, may have left it; what is followed here is known better. */
+  join(turn) {
+    if (this.turn.status !== turn.status && !this.letGo) this.update(turn);
+    else for (const other of turn.others ?? []) this.beside(other);
+  }
+
+  /** Show another answer to the same words beside this one. */
+  beside(other) {
+    const known = this.others.get(other.key);
+    if (known) {
+      known.join(other);
+      return;
+    }
+    const made = new TurnView(other, this.host);
+    this.others.set(other.key, made);
+    this.versions.append(made.element);
+    this.versions.classList.add("several");
+    this.by.hidden = false;
+  }
+
+  /** Answer once more, with other choices if any. */
+  async again(choices) {
+    const turn = await call("POST", `/api/turns/${this.key}/again`, { choices, key: newKey() });
+    this.beside(turn);
+    this.host.changed(turn);
   }
 
   asked(turn) {
@@ -103,9 +142,11 @@ export class TurnView {
     else if (event.kind === "observed" || event.kind === "acted") {
       if (event.kind === "observed" && event.url) this.page = event;
       if (!this.letGo) return;
-      this.screen ??= new Screen(this.key);
-      this.pictures.append(this.screen.element);
-      this.screen.take(event);
+      if (!this.screen && event.kind === "observed" && event.url) {
+        this.screen = new Screen(this.key, this.turn);
+        this.pictures.append(this.screen.element);
+      }
+      this.screen?.take(event);
     }
   }
 
@@ -150,7 +191,8 @@ export class TurnView {
     this.drawEvidence();
     for (const regions of this.regions.values()) regions.settle();
     // The approval shows the page itself; what is over is in the steps.
-    this.screen?.element.remove();
+    this.screen?.remove();
+    this.screen = null;
     this.state.hidden = !(turn.status in ENDED);
     this.state.textContent = turn.error ? `${ENDED[turn.status]}: ${turn.error}`.replace(".:", ":") : ENDED[turn.status] ?? "";
     this.asks.replaceChildren();
@@ -181,14 +223,20 @@ export class TurnView {
     const button = (text, action, label) => h("button", { type: "button", class: "text-button", text, "aria-label": label ?? text, onclick: () => this.attempt(action) });
     const items = [];
     if (turn.status === "running") {
-      items.push(button("Stop", () => this.post("stop")), button("Pause", () => this.post("pause")), button("Correct", () => this.correct()));
+      items.push(button("Stop", () => this.post("stop")), button("Pause", () => this.post("pause")));
+      if (!turn.of) items.push(button("Correct", () => this.correct()));
     } else {
       const { usage } = turn;
-      if (usage.calls) items.push(h("span", { class: "took", text: [seconds(usage.seconds), count(usage.input_tokens + usage.output_tokens, "token"), money(usage.cost)].join(" · ") }));
+      if (usage.calls) items.push(h("span", { class: "took", text: `${seconds(usage.seconds)} · ${spent(usage, this.host.limits)}` }));
       if (turn.status in AGAIN) items.push(button(AGAIN[turn.status], () => this.post("resume")));
-      if (turn.status === "waiting") items.push(button("Correct", () => this.correct()));
+      if (turn.status === "waiting") items.push(button("Stop", () => this.post("stop")));
+      if (turn.status === "waiting" && !turn.of) items.push(button("Correct", () => this.correct()));
       if (turn.answer) items.push(button("Copy", async () => { await navigator.clipboard.writeText(turn.answer); announce("Copied"); }, "Copy the answer"));
-      items.push(button("Ask again", () => this.host.again(turn)), button("Edit and branch", () => this.host.branch(turn)));
+      if (!turn.of) {
+        items.push(button("Regenerate", () => this.again(nothing())));
+        items.push(button("Compare", () => choose({ title: "Another answer, beside this one", yes: "Answer", again: true, choices: this.host.choices, take: (choices) => this.again(choices) })));
+        items.push(button("Edit and branch", () => this.host.branch(turn)));
+      }
       if (turn.recorded && (turn.pictures.length || turn.route === "answer")) items.push(button("Attention", () => this.gaze(), "Where does the model look?"));
       if (turn.recorded) items.push(h("a", { class: "text-button", href: `/api/turns/${turn.key}/report`, target: "_blank", rel: "noopener", text: "Report" }));
     }
@@ -221,7 +269,8 @@ export class TurnView {
       this.attempt(async () => {
         const turn = await call("POST", `/api/turns/${this.key}/steer`, { text: input.value.trim(), key: newKey() });
         form.remove();
-        this.host.began(turn);
+        if (turn.key === this.key) announce("The agent hears it before it decides again");
+        else this.host.began(turn);
       });
     } }, input, h("button", { class: "button", type: "submit", text: "Correct" }), h("button", { class: "button quiet", type: "button", text: "Cancel", onclick: () => form.remove() }));
     this.controls.after(form);
@@ -240,9 +289,17 @@ export class TurnView {
   }
 
   remove() {
+    for (const other of this.others.values()) other.remove();
     this.letGo?.();
+    this.screen?.remove();
     this.element.remove();
   }
+}
+
+/** Return what gave an answer: models by role, and how pictures were searched. */
+function by(turn) {
+  const models = [...new Set(Object.values(turn.models ?? {}))];
+  return [models.join(", ") || "Another answer", turn.route === "look" ? turn.strategy : ""].filter(Boolean).join(" · ");
 }
 
 function proof({ item, regions, index }) {
