@@ -15,6 +15,7 @@ EVALS: dict[str, str] = {
     "decisions": "agentkit.evals.miniwob.decisions:evaluate",
     "dynvqa": "agentkit.evals.dynvqa:evaluate",
     "hrbench": "agentkit.evals.vqa.run:evaluate_hrbench",
+    "instructions": "agentkit.evals.instructions.run:evaluate",
     "mind2web": "agentkit.evals.mind2web.run:evaluate",
     "mini": "agentkit.evals.accuracy:evaluate",
     "miniwob": "agentkit.evals.miniwob.runner:evaluate",

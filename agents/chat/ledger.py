@@ -39,6 +39,7 @@ ALL = re.compile(
 TALKS_OF_RULES = re.compile(r"\b(?:instructions?|rules?)\b", re.IGNORECASE)
 
 LANGUAGES = "Arabic|Chinese|Czech|Danish|Dutch|English|Finnish|French|German|Greek|Hindi|Hungarian|Italian|Japanese|Korean|Latin|Norwegian|Polish|Portuguese|Russian|Spanish|Swedish|Turkish|Ukrainian"
+FOR_HOW_LONG = re.compile(r"\b(?:any|no) (?:longer|more)\b|\bas long as\b", re.IGNORECASE)
 # What an instruction is about: of two about one thing the later one holds. The first that fits counts.
 ABOUT: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern, re.IGNORECASE))
@@ -182,8 +183,9 @@ def sentences(text: str) -> list[str]:
 
 def about_of(sentence: str) -> str:
     """Return what an instruction is about, so that a later one about the same thing can take its place."""
+    matter = FOR_HOW_LONG.sub(" ", sentence)
     for name, pattern in ABOUT:
-        if pattern.search(sentence):
+        if pattern.search(matter):
             return name
     if word := WORD.search(sentence):
         return f"the word {word['word'].casefold()!r}"

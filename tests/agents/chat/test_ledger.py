@@ -35,6 +35,7 @@ def live(*turns: str) -> list[str]:
         ([GERMAN, "End every answer with 'Bye'.", "Forget the last rule."], [GERMAN]),
         ([GERMAN, "End every answer with 'Bye'.", "Forget all my instructions."], []),
         ([GERMAN, "Stop it, please."], [GERMAN]),
+        (["Mention the word 'lemon' in all replies.", "No need to mention the word 'lemon' any longer."], []),
         # What is told, asked, quoted or limited does not stand.
         (["I always forget my keys.", "Do you always answer in German?", "My dog never barks."], []),
         (["> Always answer in German.\nWhat does this mean?"], []),
