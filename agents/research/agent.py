@@ -15,8 +15,9 @@ from langgraph.types import Send
 from agentkit.content import Image
 from agentkit.contracts.event import Found, Note, Retrieved
 from agentkit.contracts.result import Evidence
-from agentkit.errors import UsageError
+from agentkit.errors import MissingExtra, UsageError
 from agentkit.models import Model
+from agentkit.models.embed import Embedder
 from agentkit.runtime.agent import GraphAgent, Outcome
 from agentkit.runtime.ask import ask_user
 from agentkit.runtime.context import Context
@@ -180,7 +181,7 @@ class ResearchAgent(GraphAgent):
     async def _work(self, state: dict[str, Any], context: Context) -> dict[str, Any]:
         model = await context.model("decide")
         action = Action.model_validate(state["todo"][0])
-        reader = reader_of(model, rank=not self._writes(model))
+        reader = reader_of(model, rank=not self._writes(model), embedder=self._embedder)
         worker = Worker(self.sources, reader, model, context, self.pages)
         image = context.run.get_image(state["images"][0]) if state.get("images") else None
         found = await worker.do(action, findings(state), image, state["round"] - 1)
@@ -268,6 +269,13 @@ class ResearchAgent(GraphAgent):
         return {"final": final, "answer": written.text}
 
     # Inside.
+
+    async def _embedder(self) -> Embedder | None:
+        """Return what embeds sentences for the reader, None where none is installed."""
+        try:
+            return await self.cast.embedder()
+        except MissingExtra:
+            return None
 
     def _view(self, state: Any, model: Model, *, round_: int, today: str) -> View:
         can: set[ActionKind] = {"compute"}

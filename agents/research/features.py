@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .spans import fits
+from .spans import fits, weights
+from .standing import standing
 from .state import Finding
-from .words import coverage, plain
+from .words import content, coverage, plain
 
 # By name, in order: a stored critic says which of them it uses.
 NAMES = (
     "covers",
     "covers_least",
     "question_covered",
+    "relation_least",
+    "standing",
     "probability",
     "probability_least",
     "margin_least",
@@ -44,7 +47,7 @@ def features(
     """Return the features of a draft answer that rests on a chain of findings (the last one gave the draft).
 
     ``open_parts``: how many sub-questions of the question are still without an answer. All are between 0 and 1 but
-    ``logprob`` (nats a token, at most 0), ``hops`` and ``open``.
+    ``logprob`` (nats a token, at most 0), ``standing``, ``hops`` and ``open``.
     """
     if not chain or draft is None:
         return dict.fromkeys(NAMES, 0.0) | {"open": float(open_parts), "unanswered": 1.0}
@@ -56,6 +59,8 @@ def features(
         "covers": last.covers,
         "covers_least": min(finding.covers for finding in chain),
         "question_covered": coverage(question, told),
+        "relation_least": min(_relation(finding) for finding in chain),
+        "standing": standing(last.action.ask, last.answer or "", last.quote),
         "probability": last.probability,
         "probability_least": min(finding.probability for finding in chain),
         "margin_least": min(min(finding.margin, WIDEST) for finding in chain) / WIDEST,
@@ -79,6 +84,17 @@ def features(
         "given": float(last.origin == "given"),
         "own": float(last.origin == "own"),
     }
+
+
+def _relation(finding: Finding) -> float:
+    """Return how much of what is asked of something the quote says: "mayor", not "Lima" or "which person"."""
+    if finding.origin != "source" or finding.action.kind == "picture":
+        return 1.0
+    asked = {word: weight for word, weight in weights(finding.action.ask).items() if weight == 1.0}
+    if not asked:
+        return 1.0
+    held = set(content(f"{finding.quote} {finding.passage.title if finding.passage else ''}"))
+    return sum(word in held for word in asked) / len(asked)
 
 
 def _agreement(draft: str, finding: Finding) -> float:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import arithmetic
-from .questions import Comparison, Part, comparison, first_part, put, split, with_reference
+from .bridging import crossed
+from .context import introduced, with_antecedent
+from .questions import Comparison, Part, comparison, first_part, put, split, statements, with_reference
 from .state import Action, Finding
 
 # Longer chains go in circles.
@@ -43,16 +45,19 @@ class Progress:
 def progress(task: str, found: Sequence[Finding], *, pictures: bool) -> Progress:
     """Return the state of a task's chain."""
     made = Progress()
+    told = statements(task)[0]
     previous: Finding | None = None
     for number, question in enumerate(split(task)):
         if previous is not None and previous.answer:
             question = with_reference(question, previous.answer)
+        elif not number:
+            question = with_antecedent(question, told)
         elif number and with_reference(question, "") != question:
             # "its" speaks of an answer that is not there yet.
             made.answers.append(None)
             made.left.append(question)
             continue
-        previous = _walk(question, number, found, made, pictures=pictures)
+        previous = _walk(question, number, found, made, told=told, pictures=pictures)
         made.answers.append(previous)
     return made
 
@@ -64,9 +69,22 @@ def best(ask: str, found: Sequence[Finding]) -> Finding | None:
 
 
 def _walk(
-    question: str, number: int, found: Sequence[Finding], made: Progress, *, pictures: bool
+    question: str,
+    number: int,
+    found: Sequence[Finding],
+    made: Progress,
+    *,
+    told: Sequence[str] = (),
+    pictures: bool,
 ) -> Finding | None:
     """Resolve one question as far as the findings go; note what it needs next."""
+    spoken = introduced(question, told)
+    if spoken is not None:
+        # What the task only spoke of is found out first, by a chain of its own.
+        thing = _walk(spoken[1], number, found, made, pictures=pictures)
+        if thing is None:
+            return None
+        question = put(question, spoken[0], thing.answer or "")
     for _ in range(LONGEST):
         compared = comparison(question)
         if compared is not None:
@@ -78,10 +96,11 @@ def _walk(
             made.parts.append(Part(part.ask, part.span, part.need, number))
             made.left.append(question)
             return None
-        made.chain.append(known)
+        over = crossed(known, found) if part.span is None else None
+        made.chain += over or [known]
         if part.span is None:
             made.left.append(question)
-            return known
+            return over[1] if over is not None else known
         question = put(question, part.span, known.answer or "")
     made.left.append(question)
     return None

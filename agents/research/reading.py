@@ -7,15 +7,18 @@ no answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Protocol
 
 from agentkit.content import Message, Text
 from agentkit.models import Model, Sampling
+from agentkit.models.embed import Embedder
 
-from .spans import Sentence, best_sentences, fits, refers, spans
+from .spans import SAID, Sentence, best_sentences, counts, fits, refers, spans
+from .standing import standing
 from .words import plain, sentences
 
 SYSTEM = "Answer the question from the text. Say only the answer, as short as possible."
@@ -73,20 +76,30 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class RankReader:
-    """Ranks spans: log p(span | text, question) - ``prior`` * log p(span | question) + ``near`` * coverage + ``form`` * fit.
+    """Ranks spans: log p(span | text, question) - ``prior`` * log p(span | question) + ``near`` * coverage
+    + ``form`` * fit + ``place`` * standing (+ ``like`` * likeness).
 
     The second term takes away what makes a span likely as such (as in the web agent's ranking). ``near``: nats for a
-    sentence that covers the whole question; ``form``: nats for an answer of the form that is asked for. The constants
-    were chosen on tuning seeds (docs/research.md).
+    sentence that covers the whole question; ``form``: nats for an answer of the form that is asked for; ``place``: nats
+    for what the place of the span in its sentence says (``standing``). Where no sentence says all that is asked, it may
+    say so in other words: then how like the question its sentence is counts too, ``like`` nats for the same direction
+    of their vectors; ``embedder`` gives what embeds them, None for nothing. The constants were chosen on tuning seeds
+    (docs/research.md).
     """
 
     prior: float = 0.2
     near: float = 40.0
     form: float = 4.0
+    place: float = 8.0
+    like: float = 20.0
+    embedder: Callable[[], Awaitable[Embedder | None]] | None = None
 
     async def read(self, model: Model, question: str, passages: Sequence[Given]) -> Reading:
         chosen = best_sentences(question, [(p.title, p.text) for p in passages], SENTENCES)
         options = spans(question, [_with_title(sentence, passages) for sentence in chosen])
+        if counts(question):
+            # A number is asked for: nothing else is an answer.
+            options = [option for option in options if any(c.isdigit() for c in option)]
         if not options:
             return Reading()
         text = "\n".join(_with_title(sentence, passages) for sentence in chosen)
@@ -94,9 +107,15 @@ class RankReader:
         found = await model.score_each(prompts if self.prior else prompts[:1], options)
         plainly = found[0].values("sum")
         without = found[1].values("sum") if self.prior else [0.0] * len(options)
-        homes = [_home(option, chosen, passages) for option in options]
+        homes = [_home(question, option, chosen, passages) for option in options]
+        likeness = await self._likeness(question, chosen, passages)
         values = [
-            a - self.prior * b + self.near * home.covers + self.form * fits(question, option)
+            a
+            - self.prior * b
+            + self.near * home.covers
+            + self.form * fits(question, option)
+            + self.place * standing(question, option, _with_title(home, passages))
+            + self.like * likeness.get(home.text, 0.0)
             for a, b, home, option in zip(plainly, without, homes, options, strict=True)
         ]
         order = sorted(range(len(options)), key=values.__getitem__, reverse=True)
@@ -111,6 +130,20 @@ class RankReader:
             logprob=found[0].values("mean")[best],
             covers=homes[best].covers,
         )
+
+    async def _likeness(
+        self, question: str, chosen: Sequence[Sentence], passages: Sequence[Given]
+    ) -> dict[str, float]:
+        """Return how like a question each sentence is (cosine), by its text; nothing where words tell enough."""
+        if self.embedder is None or max(sentence.covers for sentence in chosen) >= SAID:
+            return {}
+        embedder = await self.embedder()
+        if embedder is None:
+            return {}
+        texts = [question, *(_with_title(sentence, passages) for sentence in chosen)]
+        vectors = await asyncio.to_thread(embedder.embed, texts)
+        cosines = (vectors[1:] @ vectors[0]).tolist()
+        return {sentence.text: cosine for sentence, cosine in zip(chosen, cosines, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -145,9 +178,11 @@ class WriteReader:
         )
 
 
-def reader_of(model: Model, *, rank: bool) -> Reader:
+def reader_of(
+    model: Model, *, rank: bool, embedder: Callable[[], Awaitable[Embedder | None]] | None = None
+) -> Reader:
     """Return how a model reads: by ranking where that is wanted and it scores, else by writing."""
-    return RankReader() if rank and model.capabilities.scoring else WriteReader()
+    return RankReader(embedder=embedder) if rank and model.capabilities.scoring else WriteReader()
 
 
 def reading_prompt(question: str, text: str) -> list[Message]:
@@ -167,10 +202,14 @@ def _with_title(sentence: Sentence, passages: Sequence[Given]) -> str:
     return f"{passages[sentence.passage].title.partition('(')[0].strip()}: {sentence.text}"
 
 
-def _home(span: str, chosen: Sequence[Sentence], passages: Sequence[Given]) -> Sentence:
-    """Return the sentence that holds a span; the one that covers most of the question."""
+def _home(question: str, span: str, chosen: Sequence[Sentence], passages: Sequence[Given]) -> Sentence:
+    """Return the sentence that holds a span; the one that covers most of the question, or where it stands best."""
     holds = [sentence for sentence in chosen if span in _with_title(sentence, passages)]
-    return max(holds or chosen[:1], key=lambda sentence: sentence.covers)
+
+    def worth(sentence: Sentence) -> tuple[float, float]:
+        return round(sentence.covers, 2), standing(question, span, _with_title(sentence, passages))
+
+    return max(holds or chosen[:1], key=worth)
 
 
 def _written_home(answer: str, quote: str, passages: Sequence[Given]) -> tuple[int, str] | None:

@@ -198,16 +198,16 @@ class Worker:
         """Ask the model several times: what it says every time, and is sure of, it may know."""
         prompt = [Message.system(OWN), Message.user(f"Question: {action.ask}")]
         can = self.model.capabilities.logprobs
-        replies = [
-            await self.model.generate(
-                prompt,
-                sampling=Sampling(temperature=WARMTH if number else 0.0, max_tokens=24, seed=number),
-                logprobs=can,
-            )
-            for number in range(SAMPLES)
-        ]
-        answer = _short(replies[0].text)
-        same = sum(plain(_short(reply.text)) == plain(answer) for reply in replies) / SAMPLES
+        replies: list[Reply] = []
+        answer = ""
+        for number in range(SAMPLES):
+            warm = Sampling(temperature=WARMTH if number else 0.0, max_tokens=24, seed=number)
+            replies.append(await self.model.generate(prompt, sampling=warm, logprobs=can))
+            answer = answer or _short(replies[0].text)
+            # Whoever contradicts himself does not know: more samples would not change that.
+            if plain(_short(replies[-1].text)) != plain(answer):
+                break
+        same = sum(plain(_short(reply.text)) == plain(answer) for reply in replies) / len(replies)
         told = _mean_logprob(replies[0])
         return Finding(
             action=action,

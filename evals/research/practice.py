@@ -21,17 +21,19 @@ from ...agents.research import ResearchAgent, TrainedCritic
 from ...agents.research.critic import Draft, fit
 from ...agents.research.features import NAMES
 from ...tools.retrieval import Source
+from ..intervals import proportion
 from ..keep import keep
 from . import corpus
 from .kept import Kept
 from .metrics import auroc, f1
 from .questions import Item, questions
 
-TRAIN, TUNE, TEST = 100_000, 10_000, 1
+# Seeds of questions: to fit on, to choose the thresholds by, to measure on after training, and of the evaluation.
+TRAIN, TUNE, HELD_OUT, TEST = 100_000, 10_000, 15_000, 1
 # A draft is right from this F1 on.
 RIGHT = 0.8
-# The share of wrong last drafts that is to be refused.
-REFUSED = 0.9
+# The share of the tuning questions without an answer that is to be refused.
+REFUSED = 0.88
 ROUNDS = 150
 
 
@@ -74,7 +76,11 @@ async def roll_out(
             index.close()
     by_seed = {item.seed: item for item in asked}
     return [
-        row | {"right": _is_right(row["draft"], by_seed[row["seed"]])}
+        row
+        | {
+            "right": _is_right(row["draft"], by_seed[row["seed"]]),
+            "answerable": by_seed[row["seed"]].answerable,
+        }
         for row in kept.rows
         if row["seed"] in by_seed
     ]
@@ -90,7 +96,7 @@ async def train(
 ) -> Evaluation:
     """Practise on training seeds, fit a critic, choose its thresholds on tuning seeds, and write it to ``out``.
 
-    ``folder`` keeps the roll-outs, so that practice that was stopped goes on.
+    Return how good it is on tuning seeds that neither saw. ``folder`` keeps the roll-outs, so that practice that was stopped goes on.
     """
     work = folder or Path(settings.runs) / "critic-practice"
     rows = [row for row in await roll_out(settings, work, questions(items, TRAIN), say) if row["draft"]]
@@ -98,10 +104,21 @@ async def train(
         raise UsageError("practice gave drafts of one kind only", mend="more --items")
     weights, bias, mean, spread = fit([r["features"] for r in rows], [r["right"] for r in rows], NAMES)
     critic = TrainedCritic(NAMES, tuple(weights), bias, tuple(mean), tuple(spread))
-    tuned = await roll_out(settings, work, questions(max(items // 3, 30), TUNE), say)
-    critic = _with_thresholds(critic, [row for row in tuned if row["draft"]], len(rows), settings)
-    critic.save(out)
-    found = measure(critic, tuned, "critic (tuning seeds)", settings)
+    more = max(items // 3, 30)
+    tuned = await roll_out(settings, work, questions(more, TUNE), say)
+    critic = _with_thresholds(critic, tuned)
+    found = measure(
+        critic, await roll_out(settings, work, questions(more, HELD_OUT), say), "critic", settings
+    )
+    about = {
+        "practice": f"{len(rows)} drafts of {items} questions from seed {TRAIN}",
+        "thresholds": f"refuses at least {REFUSED} of the questions without an answer among {more} from seed {TUNE}",
+        "model": settings.decide or settings.model or "smollm2",
+        "version": VERSION,
+        "auroc": round(found.metrics["AUROC"].mean, 3),
+        "measured": f"{found.items} questions from seed {HELD_OUT}",
+    }
+    replace(critic, about=about).save(out)
     return found.model_copy(update={"run": str(out)})
 
 
@@ -137,6 +154,15 @@ def measure(
         [row["right"] for row, _ in finals],
         [row["seed"] for row, _ in finals],
     )
+    every = {row["seed"]: row for row in rows}
+    refused = {
+        seed: not row["draft"] or critic.probability(row["features"]) < critic.refuse
+        for seed, row in every.items()
+    }
+    for name_, answerable in (("refused, unanswerable", False), ("refused, answerable", True)):
+        some = [refused[seed] for seed, row in every.items() if row.get("answerable", True) == answerable]
+        if some:
+            metrics[name_] = proportion(sum(some), len(some))
     kept = [
         {
             "seed": row["seed"],
@@ -176,32 +202,25 @@ def _is_right(draft: str | None, item: Item) -> bool:
     return bool(draft) and item.answerable and f1(draft or "", item.answers) >= RIGHT
 
 
-def _with_thresholds(
-    critic: TrainedCritic, rows: Sequence[dict[str, Any]], practised: int, settings: Settings
-) -> TrainedCritic:
-    """Return the critic with its thresholds.
+def _with_thresholds(critic: TrainedCritic, rows: Sequence[dict[str, Any]]) -> TrainedCritic:
+    """Return the critic with its thresholds, from the last drafts of the tuning questions.
 
-    ``accept``: the share of right last drafts, which is what going on may hope for. ``refuse``: the lowest threshold
-    that refuses ``REFUSED`` of the wrong last drafts, in the middle between its neighbours.
+    ``accept``: the share of them that is right, which is what going on may hope for. ``refuse``: the lowest threshold
+    that refuses ``REFUSED`` of the questions without an answer, in the middle between its neighbours. A question
+    without any draft is refused anyway.
     """
-    last = {row["seed"]: (row["right"], critic.probability(row["features"])) for row in rows}
-    finals = sorted((score, is_right) for is_right, score in last.values())
-    right = sum(is_right for _, is_right in finals)
-    if right in (0, len(finals)):
+    last = {row["seed"]: row for row in rows}
+    scored = [
+        (critic.probability(row["features"]) if row["draft"] else 0.0, row["right"], row["answerable"])
+        for row in last.values()
+    ]
+    right = sum(is_right for _, is_right, _ in scored)
+    none = sorted(score for score, _, answerable in scored if not answerable)
+    if right in (0, len(scored)) or not none:
         raise UsageError("the last drafts of the tuning questions are of one kind only", mend="more --items")
-    wrong = [place for place, (_, is_right) in enumerate(finals) if not is_right]
-    cut = wrong[math.ceil(REFUSED * len(wrong)) - 1]
-    above = finals[cut + 1][0] if cut + 1 < len(finals) else 1.0
-    refuse = (finals[cut][0] + above) / 2
-    about = {
-        "practice": f"{practised} drafts of questions from seed {TRAIN}",
-        "model": settings.decide or settings.model or "smollm2",
-        "version": VERSION,
-        "tuning_auroc": round(
-            auroc([critic.probability(r["features"]) for r in rows], [r["right"] for r in rows]), 3
-        ),
-    }
-    return replace(critic, accept=round(right / len(finals), 3), refuse=round(refuse, 3), about=about)
+    cut = none[math.ceil(REFUSED * len(none)) - 1]
+    above = min((score for score, _, _ in scored if score > cut), default=1.0)
+    return replace(critic, accept=round(right / len(scored), 3), refuse=round((cut + above) / 2, 3))
 
 
 def _auroc_interval(scores: Sequence[float], right: Sequence[bool], groups: Sequence[int]) -> Metric:

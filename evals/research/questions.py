@@ -2,7 +2,8 @@
 
 A seed is a question. Every thirty seeds in a row hold the same mixture: ten need a picture, six have no answer in the
 corpus, six need no search, two have stale and fresh versions of a fact, the others have one to three hops.
-Seeds below 10,000 ask about held-out entities, all others about the rest.
+Seeds below 10,000 ask about held-out entities, all others about the rest, and half of them in wordings that no other
+seed has: they were written when the planner's grammar was finished, and it was not changed for them.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Item:
     missing: str | None = None
     picture: Image | None = field(default=None, repr=False)
     as_of: str | None = None
+    new_wording: bool = False
 
     @property
     def answerable(self) -> bool:
@@ -80,6 +82,7 @@ class Fact:
     words: str
     value: Callable[[Country], str]
     document: Callable[[str], str]
+    unit: str = ""
 
 
 FACTS = (
@@ -88,7 +91,7 @@ FACTS = (
     Fact("currency code", lambda c: c.currency, corpus.people_id),
     Fact("calling code", lambda c: c.calling, corpus.people_id),
     Fact("internet domain", lambda c: c.domain, corpus.people_id),
-    Fact("area", lambda c: f"{c.area:,}", corpus.place_id),
+    Fact("area", lambda c: f"{c.area:,}", corpus.place_id, "square kilometres"),
 )
 # Countries of novels and films; every second one is for evaluation.
 INVENTED = (
@@ -115,6 +118,12 @@ class Draw:
 
     def number(self, low: int, high: int) -> int:
         return int(self._rng.integers(low, high))
+
+    def worded(self, known: Sequence[str], new: Sequence[str]) -> tuple[str, bool]:
+        """Return a wording, and whether it is one of the new; those are for half of the evaluation's questions."""
+        if self.seed < EVALUATION and self.number(0, 2):
+            return self.one(new), True
+        return self.one(known), False
 
     def mine(self, items: Sequence[T], name: Callable[[T], str]) -> list[T]:
         return [item for item in items if is_held_out(name(item)) == (self.seed < EVALUATION)]
@@ -169,7 +178,7 @@ def given(draw: Draw) -> Item:
         f"The {fact.words} of {first.name} is {fact.value(first)}, and the {fact.words} of {second.name} is "
         f"{fact.value(second)}. What is the {fact.words} of {second.name}?"
     )
-    return Item(draw.seed, "no search: in the question", text, _ways(fact.value(second)))
+    return Item(draw.seed, "no search: in the question", text, _ways(fact.value(second), fact.unit))
 
 
 def one_hop(draw: Draw) -> Item:
@@ -180,23 +189,37 @@ def one_hop(draw: Draw) -> Item:
     choices = [
         (
             f"What is the {fact.words} of {country.name}?",
+            f"Can you tell me {country.name}'s {fact.words}?",
             fact.value(country),
             fact.document(country.name),
+            fact.unit,
         ),
         (
             f"Who discovered {element.name.lower()}?",
+            f"To whom do we owe the discovery of {element.name.lower()}?",
             element.discoverers,
             corpus.element_id(element.name),
+            "",
         ),
         (
             f"In which city is the airport with the code {airport.code}?",
+            f"Which town does the airport {airport.code} serve?",
             airport.city,
             f"airport-{airport.code.lower()}",
+            "",
         ),
-        (f"How many horsepower does the {car.name} have?", str(car.horsepower), corpus.car_id(car.name)),
+        (
+            f"How many horsepower does the {car.name} have?",
+            f"What is the horsepower of the {car.name}?",
+            str(car.horsepower),
+            corpus.car_id(car.name),
+            "horsepower",
+        ),
     ]
-    text, answer, document = draw.one(choices)
-    return Item(draw.seed, "1 hop: text", text, _ways(answer), (Hop(text, answer, (document,)),))
+    known, other, answer, document, unit = draw.one(choices)
+    text, new = draw.worded([known], [other])
+    hop = Hop(known, answer, (document,))
+    return Item(draw.seed, "1 hop: text", text, _ways(answer, unit), (hop,), new_wording=new)
 
 
 def fresh(draw: Draw) -> Item:
@@ -205,18 +228,24 @@ def fresh(draw: Draw) -> Item:
     series = draw.one(every[0::2] if draw.seed < EVALUATION else every[1::2])
     versions = [report for report in reports() if report.series == series]
     newest = versions[-1]
-    text = draw.one(
+    text, new = draw.worded(
         [
             f"What is the latest {series}?",
             f"What is the {series} according to the most recent report?",
             f"What is the current {series}?",
-        ]
+        ],
+        [f"How high was the {series} when it was last reported?"],
     )
     if draw.number(0, 2):
         newest = draw.one(versions)
-        text = f"What was the {series} on {newest.date}?"
+        known, other = (
+            f"What was the {series} on {newest.date}?",
+            f"On {newest.date}, how much was the {series}?",
+        )
+        text = other if new else known
     hop = Hop(text, newest.value, (corpus.report_id(series, newest.date),))
-    return Item(draw.seed, "1 hop: stale and fresh", text, _ways(newest.value), (hop,), as_of=newest.date)
+    ways = _ways(newest.value, newest.unit)
+    return Item(draw.seed, "1 hop: stale and fresh", text, ways, (hop,), as_of=newest.date, new_wording=new)
 
 
 def two_hops(draw: Draw) -> Item:
@@ -225,22 +254,32 @@ def two_hops(draw: Draw) -> Item:
         country = draw.country()
         clause, document = f"whose capital is {country.capital}", corpus.place_id(country.name)
         first = f"Which country has the capital {country.capital}?"
+        others = [
+            f"I need the {fact.words} of the state that has {country.capital} as its capital.",
+            f"Somebody lives in {country.capital}, the capital of their country. What is the {fact.words} there?",
+            f"Which {fact.words} belongs to the country governed from {country.capital}?",
+        ]
     else:
         element = draw.element(lambda e: bool(e.country))
         country = next(c for c in countries() if c.name == element.country)
         clause, document = f"where {element.name.lower()} was discovered", corpus.element_id(element.name)
         first = f"In which country was {element.name.lower()} discovered?"
         fact = draw.one(FACTS)
-    text = draw.one(
+        others = [
+            f"I need the {fact.words} of the country in which {element.name.lower()} was first identified.",
+            f"{element.name} was first found in one country. What {fact.words} does it have?",
+        ]
+    text, new = draw.worded(
         [
             f"What is the {fact.words} of the country {clause}?",
             f"What is the {fact.words} of the country {clause}?",
             f"{first.rstrip('?')}, and what is its {fact.words}?",
             f"Tell me the {fact.words} of the country {clause}.",
-        ]
+        ],
+        others,
     )
     hops = (Hop(first, country.name, (document,)), _of(country, fact, 0))
-    return Item(draw.seed, "2 hops: text", text, _asked(text, country, fact), hops)
+    return Item(draw.seed, "2 hops: text", text, _asked(text, country, fact), hops, new_wording=new)
 
 
 def compared(draw: Draw) -> Item:
@@ -249,18 +288,22 @@ def compared(draw: Draw) -> Item:
     second = draw.country(lambda c: c.name != first.name and abs(c.area - first.area) > 0.2 * c.area)
     fact = FACTS[5]
     larger = max(first, second, key=lambda c: c.area)
-    text = draw.one(
+    text, new = draw.worded(
         [
             f"Which country has the larger area, {first.name} or {second.name}?",
             f"Is the area of {first.name} or that of {second.name} larger?",
-        ]
+        ],
+        [
+            f"{first.name} and {second.name}: which of the two covers more square kilometres?",
+            f"Name the bigger country by area: {first.name} or {second.name}.",
+        ],
     )
     hops = (
         _of(first, fact),
         _of(second, fact),
         Hop(f"Which is larger, {first.area:,} or {second.area:,}?", larger.name, (), "compute", (0, 1)),
     )
-    return Item(draw.seed, "2 hops: compared", text, (larger.name,), hops)
+    return Item(draw.seed, "2 hops: compared", text, (larger.name,), hops, new_wording=new)
 
 
 def three_hops(draw: Draw) -> Item:
@@ -283,13 +326,17 @@ def picture_one_hop(draw: Draw) -> Item:
 def picture_two_hops(draw: Draw) -> Item:
     country = draw.country(lambda c: c.flag is not None)
     fact = draw.one(FACTS)
-    text = draw.one(
+    text, new = draw.worded(
         [
             f"What is the {fact.words} of the country with this flag?",
             f"What is the {fact.words} of the country with this flag?",
             f"Which country has this flag, and what is its {fact.words}?",
             f"I found this flag. Which {fact.words} does its country have?",
-        ]
+        ],
+        [
+            f"Look at this flag and tell me the {fact.words} of the country that flies it.",
+            f"What {fact.words} does the country have whose flag this is?",
+        ],
     )
     hops = (_seen(country), _of(country, fact, 0))
     return Item(
@@ -299,6 +346,7 @@ def picture_two_hops(draw: Draw) -> Item:
         _asked(text, country, fact),
         hops,
         picture=draw.picture(country.flag),
+        new_wording=new,
     )
 
 
@@ -352,18 +400,25 @@ def _neighbour(
 ) -> Item:
     other = next(c for c in countries() if c.name == country.borders[0])
     fact = draw.one(FACTS)
-    text = draw.one(
+    text, new = draw.worded(
         [
             f"What is the {fact.words} of the only country that borders the country {clause}?",
             f"What is the {fact.words} of the only country that borders the country {clause}?",
             f"The country {clause} has one neighbour only. What is the neighbour's {fact.words}?",
-        ]
+        ],
+        [
+            f"Which {fact.words} has the sole neighbour of the country {clause}?",
+            f"Somebody leaves the country {clause} over its only land border. What is the {fact.words} of the country "
+            "where they arrive?",
+        ],
     )
     middle = Hop(
         f"Which country borders {country.name}?", other.name, (corpus.place_id(country.name),), "text", (0,)
     )
     hops = (start, middle, _of(other, fact, 1))
-    return Item(draw.seed, family, text, _ways(fact.value(other)), hops, picture=picture)
+    return Item(
+        draw.seed, family, text, _ways(fact.value(other), fact.unit), hops, picture=picture, new_wording=new
+    )
 
 
 def _of(country: Country, fact: Fact, *after: int) -> Hop:
@@ -377,14 +432,15 @@ def _seen(country: Country) -> Hop:
 
 def _asked(text: str, country: Country, fact: Fact) -> tuple[str, ...]:
     """Return what answers a question that may ask for the country, too ("..., and what is its capital?")."""
-    found = _ways(fact.value(country))
+    found = _ways(fact.value(country), fact.unit)
     return tuple(f"{country.name}; {way}" for way in found) if ", and what is its" in text else found
 
 
-def _ways(answer: str) -> tuple[str, ...]:
-    """Return an answer with the other ways of writing it."""
+def _ways(answer: str, unit: str = "") -> tuple[str, ...]:
+    """Return an answer with the other ways of writing it: without commas, with its unit."""
     plain = answer.replace(",", "")
-    return tuple(dict.fromkeys([answer, plain] if plain.isdigit() else [answer]))
+    found = [answer, plain] if plain.isdigit() else [answer]
+    return tuple(dict.fromkeys([*found, *(f"{way} {unit}" for way in found if unit)]))
 
 
 SLOTS: tuple[Callable[[Draw], Item], ...] = (

@@ -156,6 +156,7 @@ def score(item: Item, result: Result) -> dict[str, Any]:
         "answer": result.answer,
         "status": result.status,
         "answerable": item.answerable,
+        "new_wording": item.new_wording,
         "refused": short is None,
         "named": short is None and item.missing is not None and item.missing in missing.lower(),
         "f1": (f1(short or "", item.answers) if item.answerable else float(short is None)),
@@ -184,6 +185,10 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Metric]:
         can_not = [row for row in mine if not row["answerable"]]
         easy = [row for row in mine if row["would_do"] <= 1 and row["answerable"]]
         metrics[f"{name}/answer F1"] = average([row["f1"] for row in can])
+        for wording, is_new in (("known", False), ("new", True)):
+            some = [row["f1"] for row in can if row["would_do"] and row.get("new_wording", False) == is_new]
+            if some:
+                metrics[f"{name}/answer F1, {wording} wording, with a search"] = average(some)
         metrics[f"{name}/exact"] = proportion(sum(row["exact"] == 1 for row in can), len(can))
         metrics[f"{name}/refused, unanswerable"] = proportion(
             sum(r["refused"] for r in can_not), len(can_not)

@@ -41,6 +41,14 @@ def test_three_hundred_questions_are_mixed_as_promised() -> None:
     assert [item.question for item in subset[:30]] == [item.question for item in asked[:30]]
 
 
+def test_half_of_what_the_evaluation_asks_is_worded_as_no_other_seed_is() -> None:
+    asked = [item for item in questions(300) if item.answerable and item.searches]
+    new = [item for item in asked if item.new_wording]
+    assert 0.2 < len(new) / len(asked) < 0.6
+    assert len({item.family for item in new}) >= 6
+    assert not any(item.new_wording for item in [*questions(60, 10_000), *questions(60, 100_000)])
+
+
 def test_gold_chains_are_in_the_corpus() -> None:
     texts = {document.id: document.text for document in documents()}
     for item in [*questions(120), *questions(60, 100_000)]:
