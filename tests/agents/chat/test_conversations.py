@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import multiprocessing
 import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from agentkit.agents.chat import ChatAgent
+from agentkit.agents.general import Agent
+from agentkit.config import Settings
 from agentkit.content import Box, Image, Message, load
 from agentkit.errors import UsageError
 from agentkit.memory.conversations import Conversations
+from tests.agents.chat.test_chat import scores, script
 
 
 def picture(colour: str) -> Image:
@@ -202,3 +211,41 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path):
     assert kept.turn(second.key) == ("old", second)
     kept.add("old", "runs/3", said("new"))
     assert len(Conversations(folder).turns("old")) == 3
+
+
+async def test_a_turn_can_begin_while_another_runs_and_later_turns_know_both(tmp_path):
+    given = Settings.load(runs=tmp_path / "runs")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def order(what: str) -> str:
+        """Order something, which takes long."""
+        begun.set()
+        await go_on.wait()
+        return "ordered"
+
+    call = {"tool_calls": [{"name": "order", "arguments": {"what": "milk"}}]}
+    slow = Agent(script(call, {"text": "It is ordered."}), tools=[order], settings=given)
+
+    def chat(*lines: dict, **more: Any) -> ChatAgent:
+        return ChatAgent(decide=script(*lines), memory=tmp_path / "memory", settings=given, **more)
+
+    url = "http://127.0.0.1/"
+    ability = replace(chat().abilities["browse"], agent=slow, takes=())
+    long = asyncio.create_task(
+        chat(abilities={"browse": ability}).arun("Order milk.", conversation="one", url=url)
+    )
+    await begun.wait()
+    short = await chat(*scores("answer"), {"text": "Hello."}).arun("Hi.", conversation="one")
+    assert short.answer == "Hello."
+    go_on.set()
+    assert (await long).answer == "It is ordered."
+    later = await chat(*scores("answer"), {"text": "Yes."}).arun("Is it ordered?", conversation="one")
+    lines = (Path(later.run or "") / "events.jsonl").read_text("utf-8").splitlines()
+    prompt = [event for event in map(json.loads, lines) if event["kind"] == "model_called"][-1]["prompt"]
+    assert [message["parts"][0]["text"] for message in prompt[1:]] == [
+        "Hi.",
+        "Hello.",
+        "Order milk.",
+        "It is ordered.",
+        "Is it ordered?",
+    ]
