@@ -10,7 +10,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentkit.content import Box, Image
 from agentkit.errors import ToolError, UsageError
@@ -18,8 +21,10 @@ from agentkit.tools.retrieval import Document, LocalIndex, Query, Source
 from agentkit.tools.retrieval.fusion import fuse
 from agentkit.tools.retrieval.index.adding import writing
 from agentkit.tools.retrieval.index.checking import check
+from agentkit.tools.retrieval.index.local import with_heads
 from agentkit.tools.retrieval.index.passages import Way
 from agentkit.tools.retrieval.index.rebuilding import rebuild
+from agentkit.tools.retrieval.index.vectors import FEWEST, FOLDER, MOST_CANDIDATES, Vectors, candidates
 from agentkit.tools.retrieval.index.words import words_of
 from agentkit.tools.retrieval.pictures import load_picture
 
@@ -315,3 +320,37 @@ def test_fusion_adds_reciprocal_ranks() -> None:
     fused = fuse([["a", "b", "c"], ["c", "a"]])
     assert [item for item, _ in fused] == ["a", "c", "b"]
     assert dict(fused)["a"] == pytest.approx(1 / 61 + 1 / 62)
+
+
+@given(st.integers(0, 1_000_000), st.integers(0, 1_000_000))
+def test_a_search_looks_the_further_the_more_there_is(few: int, many: int) -> None:
+    few, many = sorted((few, many))
+    assert FEWEST <= candidates(few) <= candidates(many) <= MOST_CANDIDATES
+
+
+def test_an_index_is_searched_as_far_as_its_size_asks_for_when_it_is_opened(tmp_path: Path) -> None:
+    import chromadb
+    from chromadb.config import Settings
+
+    rows = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
+    made = Vectors(tmp_path, "sized")
+    made.put("texts", [str(number) for number in range(20)], rows)
+    again = Vectors(tmp_path, "sized")
+    same = Settings(anonymized_telemetry=False, allow_reset=False)
+    client = chromadb.PersistentClient((tmp_path / FOLDER).resolve(), same)
+    settings = client.get_collection("sized-texts", embedding_function=None).configuration["hnsw"]
+    # A new one may grow in the process that makes it; links stay as they were made.
+    assert (settings["ef_search"], settings["max_neighbors"], settings["ef_construction"]) == (500, 32, 200)
+    found = again.nearest("texts", rows[3], 1)
+    assert found[0][0] == "3"
+
+
+def test_the_first_of_every_ranking_is_among_the_first() -> None:
+    scores = {
+        "vector": {f"v{n}": 1.0 for n in range(9)},
+        "words": {"rare": 9.0} | {f"v{n}": 1.0 for n in range(9)},
+    }
+    fused = with_heads(fuse([list(hits) for hits in scores.values()]), scores)
+    assert "rare" in [item for item, _ in fused[:3]]
+    assert len({item for item, _ in fused}) == len(fused) == 10
+    assert with_heads([], {}) == []

@@ -137,7 +137,7 @@ class LocalIndex:
         if pictures and self.looks is not None and self.looks.joint:
             look = self.looks.embed_texts([text])[0]
             scores["looks"] = dict(self.vectors.nearest("pictures", look, depth))
-        fused = fuse([list(hits) for hits in scores.values()])
+        fused = with_heads(fuse([list(hits) for hits in scores.values()]), scores)
         return self._passages(fused, scores, k, once_a_picture=pictures)
 
     def _like(self, query: Query, k: int) -> list[Passage]:
@@ -236,6 +236,21 @@ class LocalIndex:
                 f"the vectors of {self.folder} are in {self.store.fact('chroma') or 'its own folder'}",
                 mend="make a new index with --chroma",
             )
+
+
+def with_heads(
+    fused: Sequence[tuple[str, float]], scores: dict[str, dict[str, float]]
+) -> list[tuple[str, float]]:
+    """Return a fused ranking whose first places hold the first of every ranking.
+
+    A rare name is found by words alone: fused, such a passage falls behind many that are in the middle of both.
+    """
+    if not fused:
+        return []
+    values = dict(fused)
+    heads = [next(iter(hits)) for hits in scores.values() if hits]
+    order = dict.fromkeys([fused[0][0], *heads, *values])
+    return [(item, values[item]) for item in order]
 
 
 def _embedder(given: Embedder | str | None, stored: str | None) -> Embedder:

@@ -22,9 +22,23 @@ SPACES: tuple[Space, ...] = ("texts", "captions", "pictures")
 TEXT_SPACE: dict[str, Space] = {"text": "texts", "picture": "captions", "ocr": "captions"}
 FOLDER = "chroma"
 # Chroma's default settings lose recall as a collection grows (0.30 at 100,000 vectors, measured); these hold it.
-HNSW = {"space": "cosine", "ef_search": 500, "ef_construction": 200, "max_neighbors": 32}
+# Links and their making can't be changed later; how far a search looks can, when a collection is opened. A new one
+# looks far from the start, since it may grow in the process that makes it.
+HNSW = {"space": "cosine", "ef_search": 2000, "ef_construction": 200, "max_neighbors": 32}
+# Candidates a search keeps: one for so many vectors, between these bounds (docs/retrieval.md says what was measured).
+VECTORS_A_CANDIDATE = 32
+FEWEST, MOST_CANDIDATES = 500, 4000
 # What Chroma takes in one call.
 MOST = 2000
+
+
+def candidates(vectors: int) -> int:
+    """Return how many candidates a search keeps (``ef_search``) in a collection of so many vectors, in steps of 500.
+
+    Random directions, the hardest case: 500 of them hold a recall of .95 to about 15,000 vectors, 1,000 to 40,000.
+    """
+    steps = -(-vectors // (VECTORS_A_CANDIDATE * FEWEST))
+    return min(max(steps, 1) * FEWEST, MOST_CANDIDATES)
 
 
 class Vectors:
@@ -63,8 +77,19 @@ class Vectors:
                 )
                 for space in SPACES
             }
+            self._fit_searches()
         except self._failures as error:
             raise UsageError(f"the vectors in {place} can't be opened: {error}") from error
+
+    def _fit_searches(self) -> None:
+        """Let searches look as far as each collection's size asks for. Chroma heeds it before its first search only."""
+        for space, collection in self._spaces.items():
+            held = collection.count()
+            wanted = candidates(held)
+            found = collection.configuration.get("hnsw") or {}
+            if held and found.get("ef_search") != wanted:
+                collection.modify(configuration={"hnsw": {"ef_search": wanted}})
+                self._spaces[space] = self._client.get_collection(collection.name, embedding_function=None)
 
     def put(self, space: Space, ids: Sequence[str], vectors: np.ndarray) -> None:
         """Add vectors, or replace those of ids that are there."""
