@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,21 @@ async def test_what_is_chosen_for_a_conversation_holds_for_its_turns(
 ):
     server = await serving(tmp_path, settings=settings_in(tmp_path, max_steps=20))
     talk, plain = await server.conversation("one"), await server.conversation("two")
-    chosen = {"decide": "test:second", "instructions": "Be brief.", "budget": {"steps": 50, "tokens": 9000}}
+    chosen: dict[str, Any] = {
+        "decide": "test:second",
+        "instructions": "Be brief.",
+        "budget": {"steps": 50, "tokens": 9000},
+    }
+    chosen["boost"] = 3
     answer = await server.client.put(f"/api/conversations/{talk}/choices", json=chosen)
     assert answer.json()["choices"]["instructions"] == "Be brief."
+    turns: dict[str, str] = {}
     for key, said in ((talk, "Second says hello."), (plain, "Hello from the model.")):
         turn = await server.until((await server.begin(key, "Hi."))["key"], "done")
+        turns[key] = turn["key"]
         assert turn["answer"] == said
+    (run,) = (server.folder / "runs").glob(f"*-{turns[talk]}")
+    assert json.loads((run / "run.json").read_text())["settings"]["boost"] == 3
     assert others["test:second"].prompts[-1].messages[0].text == "Be brief."
     assert others["test:second"].prompts[-1].messages[0].text != server.model.prompts[-1].messages[0].text
     state = await server.get(f"/api/state?conversation={talk}")
@@ -164,8 +174,9 @@ async def test_settings_and_answers_side_by_side_on_the_page(
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog.get_by_role("alert")).to_contain_text("did you mean smollm2?")
     await dialog.get_by_label("a model's reference").last.fill("test:third")
-    await dialog.get_by_label("Instructions").fill("Be kind.")
+    await dialog.get_by_label("Instructions", exact=True).fill("Be kind.")
     await dialog.get_by_label("At most so many steps a turn").fill("7")
+    await dialog.get_by_label("Attention on standing instructions").fill("2.5")
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog).to_be_hidden()
     await expect(page.locator("#models")).to_contain_text("test:third")

@@ -66,6 +66,7 @@ def create_app(
             memory=person.conversations,
             instructions=choices.instructions or INSTRUCTIONS,
             strategy=choices.strategy or config.strategy,
+            boost=choices.boost,
             abilities=abilities(person) if abilities else _abilities(person, settings, cast),
             budget=smaller(limits_of(settings), choices.budget),
             cast=cast,

@@ -21,13 +21,14 @@ class Choices(Contract):
     """What differs from the server's own settings; None keeps the server's.
 
     ``see`` and ``decide`` are references of models. A limit of ``budget`` can be made smaller than the server's, not
-    larger.
+    larger. ``boost`` multiplies a local model's attention on what the user asked for once and for all.
     """
 
     see: str | None = Field(default=None, max_length=500)
     decide: str | None = Field(default=None, max_length=500)
     strategy: Strategy | None = None
     instructions: str | None = Field(default=None, max_length=8000)
+    boost: float | None = Field(default=None, gt=0, le=100)
     budget: BudgetLimits = Field(default_factory=BudgetLimits)
 
     @property

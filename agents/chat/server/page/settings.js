@@ -10,7 +10,7 @@ const LIMITS = [["steps", "steps", 1], ["tokens", "tokens", 1], ["cost", "US dol
 const OTHER = "\u0000other";
 
 /** Return the choices that say nothing: everything as the server has it. */
-export const nothing = () => ({ see: null, decide: null, strategy: null, instructions: null, budget: {} });
+export const nothing = () => ({ see: null, decide: null, strategy: null, instructions: null, boost: null, budget: {} });
 
 /**
  * Ask in a dialog what to choose, beginning with `choices`. `take(choices)` does something with it, and may throw:
@@ -51,11 +51,13 @@ class Form {
     this.models = Object.fromEntries(ROLES.map(([role, name]) => [role, new ModelField(role, name, offers)]));
     this.strategy = h("select", { class: "input", id: "settings-strategy" }, h("option", { value: "", text: `As the server has it (${offers.strategy})` }), Object.entries(STRATEGIES).map(([value, text]) => h("option", { value, text })));
     this.instructions = h("textarea", { class: "input", id: "settings-instructions", rows: "3", maxlength: "8000", placeholder: offers.instructions });
+    this.boost = h("input", { class: "input", type: "number", id: "settings-boost", min: "0.1", max: "100", step: "0.1", placeholder: "1" });
     this.limits = Object.fromEntries(LIMITS.map(([name, unit, step]) => [name, h("input", { class: "input number", type: "number", min: "0", step: String(step), "aria-label": `At most so many ${unit} a turn`, placeholder: budget?.[name] === undefined ? `no limit of ${unit}` : `${budget[name]} ${unit}` })]));
     this.element = h("div", { class: "settings-fields" },
       Object.values(this.models).map((field) => field.element),
       h("div", {}, h("label", { class: "field-label", for: "settings-strategy", text: "How pictures are searched" }), this.strategy),
       h("div", {}, h("label", { class: "field-label", for: "settings-instructions", text: "Instructions" }), this.instructions),
+      h("div", {}, h("label", { class: "field-label", for: "settings-boost", text: "Attention on standing instructions, times" }), this.boost, h("p", { class: "hint", text: "What you asked for “always” or “from now on”; local models only. Large factors spoil free writing." })),
       again ? null : h("fieldset", { class: "limits" }, h("legend", { class: "field-label", text: "A turn may take at most" }), h("div", { class: "row" }, Object.values(this.limits)), h("p", { class: "hint", text: "Smaller than the server's own limits, not larger." })));
     this.fill(choices);
   }
@@ -64,6 +66,7 @@ class Form {
     for (const [role] of ROLES) this.models[role].fill(choices[role] ?? null);
     this.strategy.value = choices.strategy ?? "";
     this.instructions.value = choices.instructions ?? "";
+    this.boost.value = choices.boost ?? "";
     for (const [name] of LIMITS) this.limits[name].value = choices.budget?.[name] ?? "";
   }
 
@@ -72,6 +75,7 @@ class Form {
     return {
       see: this.models.see.value(), decide: this.models.decide.value(), strategy: this.strategy.value || null,
       instructions: this.instructions.value.trim() || null,
+      boost: this.boost.value === "" ? null : Number(this.boost.value),
       budget: Object.fromEntries(limits.map(([name, value]) => [name, Number(value)])),
     };
   }
