@@ -79,7 +79,7 @@ class ChatAgent(GraphAgent):
     possible; None takes the settings'. ``abilities``: agents of your own by the name of an ability, or whole
     abilities (``Ability``), also new ones. ``memory`` is where conversations are (``Conversations``, a folder, None
     for the default one). ``strategy`` is the visual search's. ``boost`` multiplies a local model's attention on the
-    user's standing instructions, which are restated at the end of each prompt (see ``Ledger``). Steps are limited to 60 unless a budget says else.
+    user's standing instructions, which are restated in each prompt (see ``Ledger``). Steps are limited to 60 unless a budget says else.
     """
 
     kind = "chat"

@@ -128,8 +128,8 @@ class Ledger:
 
     @property
     def restated(self) -> str:
-        """The instructions of earlier turns that hold, as a text for the end of a prompt; empty when there are none."""
-        return "\n".join([RESTATED, *(f"- {item.text}" for item in self.live)]) if self.live else ""
+        """What holds, as one line for a prompt; empty when nothing does. As a list, a small model repeats it."""
+        return " ".join([RESTATED, *(item.text for item in self.live)]) if self.live else ""
 
     def dump(self) -> dict[str, Any]:
         """Return the ledger as plain JSON data."""

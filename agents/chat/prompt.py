@@ -20,9 +20,12 @@ SHARE = 0.75
 def prompt_of(
     instructions: str, earlier: Sequence[Message], question: Message, ledger: Ledger, tokens: int
 ) -> list[Message]:
-    """Return the prompt of a turn within ``tokens``; what the ledger holds stands at its end, as ``instruction``."""
+    """Return the prompt of a turn within ``tokens``; what the ledger holds is in the last message, as ``instruction``.
+
+    It stands before the question: after it, smollm2 repeats the instructions and answers nothing.
+    """
     if ledger.restated:
-        question = replace(question, parts=(*question.parts, Text(ledger.restated, "instruction")))
+        question = replace(question, parts=(Text(ledger.restated, "instruction"), *question.parts))
     # ``fit`` keeps the head; this turn is put there while it measures.
     kept = fit([Message.system(instructions), question, *earlier], tokens)
     return [kept[0], *kept[2:], kept[1]]

@@ -86,8 +86,8 @@ def test_what_holds_stands_at_the_end_of_the_prompt_and_can_be_boosted():
     question = Message.user(Text("Who are you?", "query"))
     past = [Message.user(Text("Old. " * 500, "query")), Message.assistant("Yes.")]
     prompt = prompt_of("Be kind.", past, question, ledger, 100)
-    assert [part.label for part in prompt[-1].parts if isinstance(part, Text)] == ["query", "instruction"]
-    assert prompt[-1].text.endswith(f"- {GERMAN}")
+    assert [part.label for part in prompt[-1].parts if isinstance(part, Text)] == ["instruction", "query"]
+    assert prompt[-1].text == f"Keep to what I asked for before: {GERMAN}\nWho are you?"
     model = script()
     assert edits_of(model, ledger, 5.0) == [Boost("instruction", 5.0)]
     assert edits_of(model, Ledger(), 5.0) == edits_of(model, ledger, None) == []
@@ -106,8 +106,8 @@ async def test_a_chat_keeps_to_it_and_says_what_conflicts(tmp_path):
     # What the model said is no instruction, though it reads like one.
     assert [item["text"] for item in output_of(results[2])["standing"]["live"]] == [FRENCH]
     called = events(results[2], "model_called")[-1]
-    assert called["prompt"][-1]["parts"][-1] == {
-        "text": f"Keep to what I asked for before:\n- {FRENCH}",
+    assert called["prompt"][-1]["parts"][0] == {
+        "text": f"Keep to what I asked for before: {FRENCH}",
         "label": "instruction",
         "trust": "trusted",
     }
