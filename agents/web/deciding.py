@@ -13,7 +13,7 @@ from agentkit.models import Model
 from ...memory import Exemplar, Tip
 from ...tools.browser import ACTIONS, ActionSet
 from .approval import fields_of, needs_approval
-from .candidates import FINISH, INFEASIBLE, Candidate
+from .candidates import FINISH, INFEASIBLE, Candidate, candidates_of
 from .context import WebContext
 from .follow_up import FollowUp, by_element
 from .generate import Writing, generate
@@ -24,7 +24,7 @@ from .lookahead import LookAhead, RankedAhead, WrittenAhead
 from .loops import PageKey, circle
 from .missing import Gap
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
-from .order import sends
+from .order import sends, too_early
 from .page import load_snapshot
 from .policy import Policy
 from .prompt import View
@@ -101,7 +101,8 @@ class Deciding:
         """Ask before a choice that needs what nobody named; else do it."""
         ends = choice is not None and (choice is FINISH or sends(choice, view.snapshot))
         final = _final(choice, view, context)
-        gap = self.follow_up.before(missing, choice, ends=ends, final=final, scores=scores)
+        done = [step["words"] for step in view.history]
+        gap = self.follow_up.before(missing, choice, ends=ends, final=final, scores=scores, done=done)
         if gap is not None:
             return _asking(gap)
         if choice is None:
@@ -121,6 +122,12 @@ class Deciding:
                 view = replace(view, barred=[choice.words])
                 choice, text = await generate(model, view, writing)
                 context.run.emit(Decided(choice=choice.words))
+            if early := too_early(choice, self._named(view), view.snapshot, view.instruction):
+                # It may know better (the rule reads words): the same again is done.
+                context.run.emit(Note(text=f"asked again, as it is too early: {choice.words}"))
+                view = replace(view, first=early)
+                choice, text = await generate(model, view, writing)
+                context.run.emit(Decided(choice=choice.words))
         except ToolError as error:
             return _give_up(state, f"the model named what is not there: {error.message}")
         if choice is INFEASIBLE:
@@ -135,6 +142,12 @@ class Deciding:
         final = _final(choice, view, context)
         gap = self.follow_up.before_written(missing, choice, ends=ends, final=final)
         return _asking(gap) if gap else self._to_do(choice, state, view, context, answer=text)
+
+    def _named(self, view: View) -> list[Candidate]:
+        """Return what could be done on the page with what the task and the user named."""
+        found = candidates_of(view.snapshot, view.instruction, view.values)
+        done = {step["words"] for step in view.history}
+        return [candidate for candidate in found if candidate.words not in done]
 
     async def _write(
         self, model: Model, view: View, writing: Writing, state: WebState, context: WebContext

@@ -67,11 +67,13 @@ class FollowUp:
         ends: bool,
         final: bool = False,
         scores: Mapping[str, float] | None = None,
+        done: Sequence[str] = (),
     ) -> Gap | None:
         """Return what to ask about before a choice is acted on, None when nothing keeps it back.
 
         ``ends``: the choice sends a form or finishes. ``final``: it can't be undone. ``scores``: what a model gave the
-        candidates, by element. A choice of None (nothing is left to do) asks about anything that is open.
+        candidates, by element. ``done``: the words of what was done so far. A choice of None (nothing is left to do)
+        asks about anything that is open.
         """
         if choice is None:
             return next(iter(found), None)
@@ -83,7 +85,10 @@ class FollowUp:
                 weighed = self.weighed(gap, scores)
                 if target in gap.readings and self.asks(weighed, final=final):
                     return gap
-            elif ends and not _beside(gap, choice) and self.asks(gap, final=final):
+                # A form is sent without any of them: it was passed over, not settled.
+                if ends and not _touched(gap, done) and self.asks(gap, final=final):
+                    return gap
+            elif _guessed(gap, choice) or (ends and not _beside(gap, choice) and self.asks(gap, final=final)):
                 return gap
         return None
 
@@ -169,6 +174,17 @@ def _put_in(view: View) -> list[str]:
     typed = [text for step in view.history for text in TYPED.findall(step["words"])]
     held = [text for step in view.history for text in HELD.findall(step["page"])]
     return [*typed, *held, *(element.value for element in view.snapshot.elements if element.value)]
+
+
+def _guessed(gap: Gap, choice: Candidate) -> bool:
+    """Say whether a choice puts something into the field whose value nobody named."""
+    target = choice.action.element if choice.action else None
+    return target == gap.element and choice.value is not None and not choice.value.said
+
+
+def _touched(gap: Gap, done: Sequence[str]) -> bool:
+    """Say whether one of several readings was acted on already."""
+    return any(words in step for words in gap.choices for step in done)
 
 
 def _beside(gap: Gap, choice: Candidate) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from ...tools.browser import Action, ActionSet, draw_marks
 from .approval import source_of
 from .candidates import CHECKED, FINISH, INFEASIBLE, Candidate
 from .given import file_action
-from .menu import DEFAULT, Around, Item, menu
+from .menu import DEFAULT, Around, Item, chosen, id_in, menu
 from .page import name_of
 from .prompt import View, advice
 from .values import Value
@@ -25,6 +26,8 @@ SYSTEM = (
     "Ask when the task leaves out a value that is needed. Finish when the task is done."
 )
 PAGE_BUDGET = 700
+# A page of many boxes that the task names need not all be told at once.
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Writing:
 
 
 def action_schema(view: View, writing: Writing | None = None) -> dict[str, Any]:
-    """Return the JSON schema of the actions that a page allows: every element is named by the ids it shows."""
+    """Return the JSON schema of the actions that a page allows: every element is named by its words and its id."""
     return {"anyOf": [item.schema() for item in (writing or Writing()).items(view)]}
 
 
@@ -91,6 +94,7 @@ def generation_prompt(view: View, writing: Writing | None = None) -> list[Messag
                 Text(f"Done so far:\n{done}", "observation", "untrusted"),
                 *_page(view, writing),
                 *_circles(view.barred),
+                *_first(view),
                 Text("Next action:", "query"),
             ),
         ),
@@ -140,6 +144,21 @@ def _circles(words: Sequence[str]) -> list[Text]:
     return [Text(told, "observation", "untrusted")] if words else []
 
 
+def _first(view: View) -> list[Text]:
+    """Return what comes first, written as the reply has to be: a small model copies it."""
+    lines = "\n".join(_written(candidate, view) for candidate in view.first[:MOST_NAMED])
+    told = f"Too early. The task names what is not done yet. Do one of these first:\n{lines}"
+    return [Text(told, "observation", "untrusted")] if lines else []
+
+
+def _written(candidate: Candidate, view: View) -> str:
+    action = candidate.action
+    assert action is not None, "what is put into a page is an action on it"
+    name = "click" if action.name == "check" else action.name
+    fields = {"action": name, "element": chosen(view.snapshot, view.snapshot.get(action.element or ""))}
+    return json.dumps(fields | ({} if action.value is None else {"value": action.value}), ensure_ascii=False)
+
+
 def candidate_of(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     name = str(data["action"])
     if name == "finish":
@@ -155,7 +174,7 @@ def candidate_of(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     value = None if data.get("value") is None else str(data["value"])
     if data.get("element") is None:
         return _elsewhere(name, value), ""
-    element = view.snapshot.get(str(data["element"]))
+    element = view.snapshot.get(id_in(str(data["element"])))
     words = name_of(view.snapshot, element)
     if name == "click":
         operation = "check" if element.role in CHECKED and "checked" not in element.states else "click"
@@ -163,7 +182,7 @@ def candidate_of(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     if name == "upload_file" and value is not None:
         words, action = file_action(view.snapshot, element, [value])
         return Candidate(words, action, Value(value, source_of(value, view, element), "file")), ""
-    to = None if data.get("to") is None else view.snapshot.get(str(data["to"]))
+    to = None if data.get("to") is None else view.snapshot.get(id_in(str(data["to"])))
     action = Action.on(view.snapshot, name, element.id, value, to.id if to else None)
     if value is None:
         return Candidate(f"{name} {words}" + (f" to {name_of(view.snapshot, to)}" if to else ""), action), ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from ...tools.browser import ACTIONS, ActionSet, Element, Snapshot
 from .candidates import CONTAINERS
 from .given import takes_file
-from .page import is_text_field
+from .page import is_text_field, name_of
 
 # Further ones by name: dblclick, focus, check, uncheck, reload, forward, new_tab, screenshot, hover_at, dblclick_at ...
 DEFAULT = ACTIONS.only(
@@ -42,6 +43,9 @@ _VISITS = frozenset({"goto", "back", "forward", "reload", "new_tab", "wait", "ex
 _POINTS = frozenset({"click_at", "dblclick_at", "hover_at", "drag", "type"})
 _POINT = {"type": "string", "pattern": "^[0-9]{1,5},[0-9]{1,5}$"}
 _TWO_POINTS = {"type": "string", "pattern": "^[0-9]{1,5},[0-9]{1,5},[0-9]{1,5},[0-9]{1,5}$"}
+# The end of what names an element: its id. Names are cut so that a page of links does not make a long grammar.
+_ID = re.compile(r"\[?(e\d+)\]?$")
+_LONGEST_NAME = 60
 # How an action looks: a server that follows the schema need not show it to the model.
 _VALUES = {
     "fill": "the text to type",
@@ -107,6 +111,21 @@ def menu(actions: ActionSet, snapshot: Snapshot, around: Around) -> list[Item]:
     return found
 
 
+def chosen(snapshot: Snapshot, element: Element) -> str:
+    """Return how a model names an element: its words, then its id, ``button Send [e7]``.
+
+    A small model copies the words of the task, and the id then follows from them; of ids alone it takes any.
+    """
+    words = name_of(snapshot, element).replace('"', "")
+    return f"{words[:_LONGEST_NAME].strip()} [{element.id}]"
+
+
+def id_in(written: str) -> str:
+    """Return the id of what a model wrote for an element, also of an id alone."""
+    found = _ID.search(written.strip())
+    return found[1] if found else written
+
+
 Maker = Callable[[str, ActionSet, Sequence[Element], Snapshot, Around], list[Item]]
 
 
@@ -116,7 +135,7 @@ def _on(choose: Callable[[Element], bool]) -> Maker:
     def make(
         name: str, actions: ActionSet, live: Sequence[Element], snapshot: Snapshot, around: Around
     ) -> list[Item]:
-        ids = [element.id for element in live if choose(element)]
+        ids = [chosen(snapshot, element) for element in live if choose(element)]
         if not ids:
             return []
         value = {} if name not in _VALUES else {"value": {"type": "string", "maxLength": 300}}
@@ -139,7 +158,10 @@ def _select(
     name: str, actions: ActionSet, live: Sequence[Element], snapshot: Snapshot, around: Around
 ) -> list[Item]:
     return [
-        _item(name, {"element": {"const": e.id}, "value": {"enum": list(dict.fromkeys(e.options))}})
+        _item(
+            name,
+            {"element": {"const": chosen(snapshot, e)}, "value": {"enum": list(dict.fromkeys(e.options))}},
+        )
         for e in live
         if e.options
     ]
@@ -148,8 +170,8 @@ def _select(
 def _drag_and_drop(
     name: str, actions: ActionSet, live: Sequence[Element], snapshot: Snapshot, around: Around
 ) -> list[Item]:
-    movable = [element.id for element in live if "draggable" in element.states]
-    places = [element.id for element in live]
+    movable = [chosen(snapshot, element) for element in live if "draggable" in element.states]
+    places = [chosen(snapshot, element) for element in live]
     return [_item(name, {"element": {"enum": movable}, "to": {"enum": places}})] if movable else []
 
 
@@ -188,7 +210,7 @@ def _own(
     properties: dict[str, Any] = {}
     for part, needed in actions.takes(name).items():
         if part in ("element", "to"):
-            properties[part] = {"enum": [element.id for element in live]}
+            properties[part] = {"enum": [chosen(snapshot, element) for element in live]}
             if not live:
                 return []
         elif needed:
@@ -233,7 +255,11 @@ _MAKERS: dict[str, Maker] = {
 
 def _item(name: str, properties: dict[str, Any], about: str = "") -> Item:
     parts = [f'"action": "{name}"']
-    parts += [f'"{part}": "{id}"' for part, id in (("element", "e1"), ("to", "e2")) if part in properties]
+    parts += [
+        f'"{part}": "{id}"'
+        for part, id in (("element", "button Ok [e1]"), ("to", "row 2 [e2]"))
+        if part in properties
+    ]
     if "value" in properties:
         parts.append(f'"value": "{_VALUES.get(name, "the value")}"')
     return Item(name, properties, "{" + ", ".join(parts) + "}" + about)

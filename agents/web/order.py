@@ -45,6 +45,15 @@ def sends_last(candidates: Sequence[Candidate], snapshot: Snapshot, task: str) -
     return [c for c in candidates if not (sends(c, snapshot) or c.kind == "finish")]
 
 
+def too_early(
+    choice: Candidate, candidates: Sequence[Candidate], snapshot: Snapshot, task: str
+) -> list[Candidate]:
+    """Return what is still to be put into the page where a choice would send it, or finish, without."""
+    if not (sends(choice, snapshot) or choice.kind == "finish"):
+        return []
+    return [candidate for candidate in candidates if _pending(candidate, snapshot, task)]
+
+
 def _pending(candidate: Candidate, snapshot: Snapshot, task: str) -> bool:
     """Say whether a candidate puts something into the page that the task names and that is not there yet."""
     action = candidate.action

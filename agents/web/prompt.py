@@ -27,7 +27,8 @@ class View:
 
     ``values`` holds what the task and the user named, ``undo`` takes the last action back where that can be done.
     ``abstract`` is the part of the page that bears on the task (empty: it is made here).
-    ``barred`` are words of actions that were just found to lead nowhere, ``asked`` what the user was asked for already.
+    ``barred`` are words of actions that were just found to lead nowhere, ``first`` what comes before that which was
+    just chosen, ``asked`` what the user was asked for already.
     """
 
     task: str
@@ -38,6 +39,7 @@ class View:
     tips: Sequence[Tip] = field(default=())
     undo: Candidate | None = None
     barred: Sequence[str] = ()
+    first: Sequence[Candidate] = ()
     abstract: str = ""
     asked: Sequence[str] = ()
 

@@ -16,7 +16,7 @@ from agentkit.agents.web.known import is_general
 from agentkit.agents.web.missing import Gap
 from agentkit.agents.web.phrases import mentions
 from agentkit.agents.web.prompt import View
-from agentkit.agents.web.values import Value, values_in
+from agentkit.agents.web.values import Source, Value, values_in
 from agentkit.content import Box
 from agentkit.memory import UserFacts
 from agentkit.models.embed import load_embedder
@@ -147,6 +147,30 @@ def test_what_a_form_requires_is_asked_for_when_it_is_sent_and_not_before() -> N
     # Whoever ends the task sends no form.
     assert ASKS.before(found, FINISH, ends=True) is None
     assert ASKS.before_written(found, FINISH, ends=True) is None
+
+
+def test_a_guess_for_a_field_that_nobody_named_a_value_for_is_asked_about_instead_of_typed() -> None:
+    form = page(element(1, "textbox", "tt"), element(2, "button", "Submit"))
+    found = open_on("Fill in the text field and press Submit.", form)
+
+    def typing(text: str, source: Source) -> Candidate:
+        return Candidate(f'type "{text}"', Action.on(form, "fill", "e1", text), Value(text, source, "word"))
+
+    assert ASKS.before(found, typing("Fill", "task"), ends=False) == found[0]
+    assert ASKS.before(found, typing("Ada", "user"), ends=False) is None
+
+
+def test_a_form_is_not_sent_past_a_choice_that_is_open() -> None:
+    form = page(
+        *(element(number, "radio", name) for number, name in ((1, "red"), (2, "blue"), (3, "green"))),
+        element(4, "button", "Submit"),
+    )
+    found = open_on("Select an option and click Submit.", form)
+    send = Candidate('click button "Submit"', Action.on(form, "click", "e4"))
+    assert ASKS.before(found, send, ends=True) == found[0]
+    assert ASKS.before(found, send, ends=False) is None
+    # What was chosen, by likelihood or by an answer, is not asked about again.
+    assert ASKS.before(found, send, ends=True, done=['click radio "blue"']) is None
 
 
 # ---- two readings ----

@@ -63,14 +63,14 @@ def test_only_what_can_be_done_is_offered() -> None:
     } & set(plain)
     assert {"click", "goto", "back", "extract", "ask", "finish"} <= set(plain)
     long = offered(page(element(1, "textbox", "Name", value="Ada"), scroll=(0, 500)))
-    assert long["clear"]["element"]["enum"] == ["e1"]
+    assert long["clear"]["element"]["enum"] == ["textbox Name [e1]"]
     assert long["scroll"]["value"]["enum"] == ["down", "up"]
     assert "scroll" in offered(page(text="(scrolls: 90 px below)"))
     dragged = offered(
         page(element(1, "clickable", "Card", states=("draggable",)), element(2, "clickable", "Bin"))
     )
-    assert dragged["drag_and_drop"]["element"]["enum"] == ["e1"]
-    assert dragged["drag_and_drop"]["to"]["enum"] == ["e1", "e2"]
+    assert dragged["drag_and_drop"]["element"]["enum"] == ["Card [e1]"]
+    assert dragged["drag_and_drop"]["to"]["enum"] == ["Card [e1]", "Bin [e2]"]
     assert "click_at" in offered(page(element(1, "canvas")))
 
 
@@ -80,7 +80,7 @@ def test_files_tabs_and_episodes_decide_what_is_offered() -> None:
     given = offered(form, values=[Value("me.png", "upload", "file")])
     assert given["upload_file"] == {
         "action": {"const": "upload_file"},
-        "element": {"enum": ["e1"]},
+        "element": {"enum": ["file Photo [e1]"]},
         "value": {"enum": ["me.png"]},
     }
     tabs = offered(form, Writing(tabs=("http://x.test/", "http://x.test/2")))
@@ -120,7 +120,7 @@ def test_an_action_of_ones_own_is_written_asked_about_and_done(site: Site) -> No
     result = agent.resume(result, "yes")
     assert (result.status, result.answer) == ("done", "waved")
     system = writer.asked[0].messages[0].text
-    assert '{"action": "wave", "element": "e1"} (Wave at an element.)' in system
+    assert '{"action": "wave", "element": "button Ok [e1]"} (Wave at an element.)' in system
     assert "goto" not in system
     events = [json.loads(line) for line in (Path(run_of(result)) / "events.jsonl").read_text().splitlines()]
     assert any("waved at e1" in json.dumps(event) for event in events)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentkit.agents.web import WebAgent
 from agentkit.agents.web.candidates import INFEASIBLE, Candidate, candidates_of
 from agentkit.agents.web.generate import Writing, action_schema, generate, generation_prompt
 from agentkit.agents.web.missing import gaps
@@ -18,6 +20,7 @@ from agentkit.agents.web.prompt import View, ranking_prompt
 from agentkit.agents.web.rank import Ranking
 from agentkit.agents.web.values import Value, typed, values_in
 from agentkit.content import Box, Text
+from agentkit.contracts.runfile import BudgetLimits
 from agentkit.contracts.script import ScriptLine
 from agentkit.errors import ToolError
 from agentkit.memory import Exemplar, Step
@@ -25,6 +28,7 @@ from agentkit.models.script import ScriptModel
 from agentkit.tools.browser import Element, Line, Snapshot
 
 from .chooser import Chooser
+from .writer import Writer, id_of
 
 
 def page(*elements: Element) -> Snapshot:
@@ -276,11 +280,11 @@ async def written(reply: str):
 
 
 async def test_generated_actions_become_candidates_with_their_source() -> None:
-    choice, _ = await written('{"action": "fill", "element": "e1", "value": "ada"}')
+    choice, _ = await written('{"action": "fill", "element": "textbox Username [e1]", "value": "ada"}')
     assert choice.words == 'type "ada" into textbox "Username"'
     assert choice.value is not None
     assert choice.value.source == "task"
-    choice, _ = await written('{"action": "fill", "element": "e1", "value": "eve"}')
+    choice, _ = await written('{"action": "fill", "element": "textbox Username [e1]", "value": "eve"}')
     assert choice.value is not None
     assert choice.value.source == "model"
     choice, text = await written('{"action": "finish", "answer": "done"}')
@@ -296,8 +300,9 @@ def test_the_schema_names_only_elements_of_the_page() -> None:
         kind["properties"]["action"]["const"]: kind["properties"]
         for kind in action_schema(View("t", LOGIN))["anyOf"]
     }
-    assert kinds["click"]["element"]["enum"] == ["e1", "e2", "e3"]
-    assert kinds["fill"]["element"]["enum"] == ["e1", "e2"]
+    fields = ["textbox Username [e1]", "textbox Password [e2]"]
+    assert kinds["click"]["element"]["enum"] == [*fields, "button Login [e3]"]
+    assert kinds["fill"]["element"]["enum"] == fields
     on_elements = {name for name, fields in kinds.items() if "element" in fields}
     assert on_elements == {"click", "fill", "press"}
     assert {"ask", "report_infeasible", "finish"} <= set(kinds)
@@ -314,7 +319,35 @@ def test_whatever_the_page_lets_one_act_on_can_be_clicked() -> None:
     clicks = next(
         k for k in action_schema(View("t", odd))["anyOf"] if k["properties"]["action"]["const"] == "click"
     )
-    assert clicks["properties"]["element"]["enum"] == ["e1", "e2", "e3"]
+    named = clicks["properties"]["element"]["enum"]
+    assert named == ["combobox Size [e1]", "slider Volume [e2]", "textbox Date [e3]"]
+
+
+async def test_a_model_that_sends_too_early_is_told_what_comes_first_and_may_insist(site, browser) -> None:
+    def hasty(prompt: str) -> dict[str, str]:
+        told = prompt.rpartition("Do one of these first:")[2]
+        if "Thank you" in prompt:
+            return {"action": "finish", "answer": "registered"}
+        if told != prompt and '"value": "Ada"' in told:
+            return json.loads(next(line for line in told.splitlines() if '"Ada"' in line))
+        return {"action": "click", "element": id_of(prompt, 'button "Register"')}
+
+    writer = Writer(hasty)
+    web = WebAgent(
+        writer,
+        memory="off",
+        policy="generate",
+        browser=browser,
+        approve="auto",
+        budget=BudgetLimits(steps=4),
+    )
+    await web.arun('Enter the name "Ada" and the city "Rome", then register.', url=site.url)
+    # The name it took up; about the city it did not listen, and the form was sent.
+    assert site.received[0] == {"name": "Ada"}
+    told = [prompt for prompt in writer.prompts if "Do one of these first" in prompt]
+    rest = told[-1].rpartition("Do one of these first:")[2]
+    assert '{"action": "fill", "element": "textbox City [e2]", "value": "Rome"}' in rest
+    assert "Ada" not in rest
 
 
 async def test_what_opens_a_menu_can_be_pointed_at() -> None:
@@ -324,7 +357,9 @@ async def test_what_opens_a_menu_can_be_pointed_at() -> None:
         'hover menuitem "Ada"',
         'click link "More"',
     ]
-    reply = ScriptModel([ScriptLine(text='{"action": "hover", "element": "e1"}')], "script:test")
+    reply = ScriptModel(
+        [ScriptLine(text='{"action": "hover", "element": "menuitem Ada [e1]"}')], "script:test"
+    )
     choice, _ = await generate(reply, View("t", menu))
     assert choice.words == 'hover menuitem "Ada"'
 
