@@ -12,7 +12,10 @@ from pathlib import Path
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     (folder / "talk.jsonl").write_text(
-        "\n".join(['{"scores": [0.0, -9.0, -9.0]}', '{"scores": [-1.0, -1.0, -1.0]}', '{"text": "Hello."}'] * 2) + "\n"
+        "\n".join(
+            ['{"scores": [0.0, -9.0, -9.0]}', '{"scores": [-1.0, -1.0, -1.0]}', '{"text": "Hello."}'] * 2
+        )
+        + "\n"
     )
     command = [sys.executable, "-m", "agentkit.cli.main", "serve", "--port", "0", *arguments]
     return subprocess.Popen(
