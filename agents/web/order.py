@@ -48,8 +48,8 @@ def sends_last(candidates: Sequence[Candidate], snapshot: Snapshot, task: str) -
 def too_early(
     choice: Candidate, candidates: Sequence[Candidate], snapshot: Snapshot, task: str
 ) -> list[Candidate]:
-    """Return what is still to be put into the page where a choice would send it, or finish, without."""
-    if not (sends(choice, snapshot) or choice.kind == "finish"):
+    """Return what is still to be put into the page where a choice would send it without."""
+    if not sends(choice, snapshot):
         return []
     return [candidate for candidate in candidates if _pending(candidate, snapshot, task)]
 

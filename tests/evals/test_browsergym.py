@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agentkit.agents.web.menu import chosen
 from agentkit.config import Settings
 from agentkit.errors import ModelError, ToolError, UsageError
 from agentkit.evals.browsergym import BrowserGymAgent
@@ -49,8 +50,9 @@ def called(text: str) -> tuple[str, list[Any]]:
 
 
 def ids(observation: dict[str, Any]) -> dict[str, str]:
-    """Return the ids of the elements of a first observation, by name."""
-    return {element.name: element.id for element in snapshot_of(observation, Bids()).elements}
+    """Return how a model writes the elements of a first observation, by name."""
+    snapshot = snapshot_of(observation, Bids())
+    return {element.name: chosen(snapshot, element) for element in snapshot.elements}
 
 
 def test_a_page_is_read_from_the_accessibility_tree(observations) -> None:

@@ -296,10 +296,10 @@ def settings(tmp_path: Path, replies: list[dict[str, Any]]) -> Settings:
     return Settings.load(decide=f"script:{file}")
 
 
-FILL = {"action": "fill", "element": "e11", "value": "Oslo"}
-SELECT = {"action": "select_option", "element": "e12", "value": "Business"}
-CLICK = {"action": "click", "element": "e13"}
-WRONG = {"action": "click", "element": "e10"}
+FILL = {"action": "fill", "element": "textbox Destination [e11]", "value": "Oslo"}
+SELECT = {"action": "select_option", "element": "combobox class [e12]", "value": "Business"}
+CLICK = {"action": "click", "element": "button Search flights [e13]"}
+WRONG = {"action": "click", "element": "link Home [e10]"}
 
 
 async def test_a_task_is_judged_step_by_step_and_goes_on_after_a_kill(tmp_path) -> None:

@@ -91,7 +91,10 @@ async def test_the_command_line_pauses_and_goes_on_when_it_is_answered(site, tmp
 
     from agentkit.cli.main import app
 
-    replies = [{"action": "click", "element": "e1"}, {"action": "finish", "answer": "gone"}]
+    replies = [
+        {"action": "click", "element": "button Delete my account [e1]"},
+        {"action": "finish", "answer": "gone"},
+    ]
     script = tmp_path / "replies.jsonl"
     script.write_text("\n".join(json.dumps({"text": json.dumps(reply)}) for reply in replies))
     monkeypatch.setenv("AGENTKIT_RUNS", str(tmp_path / "runs"))
