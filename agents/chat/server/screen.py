@@ -113,7 +113,8 @@ async def _protocol(session: BrowserSession, page: Page) -> AsyncIterator[Any]:
         finally:
             await cdp.detach()
     except Error as error:
-        if "closed" not in str(error) and "crashed" not in str(error):
+        # A tab that closes takes the session of the line with it.
+        if not any(word in str(error) for word in ("closed", "crashed", "No session with given id")):
             raise
 
 
