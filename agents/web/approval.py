@@ -189,7 +189,7 @@ def _misplaced(view: View, choice: Candidate) -> str | None:
 
 def _seen(view: View) -> Iterator[str]:
     """The words of the pages that were seen, the present one first, and of what actions told."""
-    snapshot, own = view.snapshot, "\n".join(step["words"] for step in view.history)
+    snapshot, own = view.snapshot, "\n".join(view.done)
     yield "\n".join([snapshot.title, *(line.words for line in snapshot.lines)])
     # What the agent itself put into a field is not the page's.
     held = (e.value for e in snapshot.elements if e.value and e.value not in own)

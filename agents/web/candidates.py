@@ -46,6 +46,11 @@ class Candidate:
             return self.action.name
         return "ask" if self.ask else "finish"
 
+    @property
+    def element(self) -> str | None:
+        """The id of the element that is acted on, None where there is none."""
+        return self.action.element if self.action else None
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data, for the state of the graph."""
         return {

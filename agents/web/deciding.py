@@ -24,7 +24,7 @@ from .lookahead import LookAhead, RankedAhead, WrittenAhead
 from .loops import PageKey, circle
 from .missing import Gap
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
-from .order import sends, too_early
+from .order import pending, sends
 from .page import load_snapshot
 from .policy import Policy
 from .prompt import View
@@ -101,8 +101,7 @@ class Deciding:
         """Ask before a choice that needs what nobody named; else do it."""
         ends = choice is not None and (choice is FINISH or sends(choice, view.snapshot))
         final = _final(choice, view, context)
-        done = [step["words"] for step in view.history]
-        gap = self.follow_up.before(missing, choice, ends=ends, final=final, scores=scores, done=done)
+        gap = self.follow_up.before(missing, choice, ends=ends, final=final, scores=scores, done=view.done)
         if gap is not None:
             return _asking(gap)
         if choice is None:
@@ -118,16 +117,14 @@ class Deciding:
             choice, text = await self._write(model, view, writing, state, context)
             if circling := self._circling(choice, state, view):
                 # Told so, it may find another way; the same again ends the run.
-                context.run.emit(Note(text=f"asked again, as it goes round in circles: {circling}"))
                 view = replace(view, barred=[choice.words])
-                choice, text = await generate(model, view, writing)
-                context.run.emit(Decided(choice=choice.words))
-            if early := too_early(choice, self._named(view), view.snapshot, view.instruction):
+                choice, text = await _again(
+                    model, view, writing, context, f"it goes round in circles: {circling}"
+                )
+            if early := _too_early(choice, view):
                 # It may know better (the rule reads words): the same again is done.
-                context.run.emit(Note(text=f"asked again, as it is too early: {choice.words}"))
                 view = replace(view, first=early)
-                choice, text = await generate(model, view, writing)
-                context.run.emit(Decided(choice=choice.words))
+                choice, text = await _again(model, view, writing, context, f"it is too early: {choice.words}")
         except ToolError as error:
             return _give_up(state, f"the model named what is not there: {error.message}")
         if choice is INFEASIBLE:
@@ -142,12 +139,6 @@ class Deciding:
         final = _final(choice, view, context)
         gap = self.follow_up.before_written(missing, choice, ends=ends, final=final)
         return _asking(gap) if gap else self._to_do(choice, state, view, context, answer=text)
-
-    def _named(self, view: View) -> list[Candidate]:
-        """Return what could be done on the page with what the task and the user named."""
-        found = candidates_of(view.snapshot, view.instruction, view.values)
-        done = {step["words"] for step in view.history}
-        return [candidate for candidate in found if candidate.words not in done]
 
     async def _write(
         self, model: Model, view: View, writing: Writing, state: WebState, context: WebContext
@@ -254,6 +245,25 @@ def _final(choice: Candidate | None, view: View, context: WebContext) -> bool:
     if choice is None or choice.action is None:
         return False
     return needs_approval(view, choice, sandbox=context.config.sandbox) is not None
+
+
+def _too_early(choice: Candidate, view: View) -> list[Candidate]:
+    """Return what the task names and is neither on the page nor was tried, where a choice would send a form without."""
+    if not sends(choice, view.snapshot):
+        return []
+    found = candidates_of(view.snapshot, view.instruction, view.values)
+    left = pending(found, view.snapshot, view.instruction)
+    return [candidate for candidate in left if candidate.words not in view.done]
+
+
+async def _again(
+    model: Model, view: View, writing: Writing, context: WebContext, why: str
+) -> tuple[Candidate, str]:
+    """Have an action written once more, with what the view now tells besides."""
+    context.run.emit(Note(text=f"asked again, as {why}"))
+    choice, text = await generate(model, view, writing)
+    context.run.emit(Decided(choice=choice.words))
+    return choice, text
 
 
 async def _asked_twice(

@@ -78,12 +78,11 @@ class FollowUp:
         if choice is None:
             return next(iter(found), None)
         for gap in found:
-            target = choice.action.element if choice.action else None
             if choice.ask and choice.ask == gap.element:
                 return gap
             if gap.readings:
                 weighed = self.weighed(gap, scores)
-                if target in gap.readings and self.asks(weighed, final=final):
+                if choice.element in gap.readings and self.asks(weighed, final=final):
                     return gap
                 # A form is sent without any of them: it was passed over, not settled.
                 if ends and not _touched(gap, done) and self.asks(gap, final=final):
@@ -101,12 +100,11 @@ class FollowUp:
         undone. A value that it made up for a field that nobody named one for is not typed.
         """
         for gap in found:
-            target = choice.action.element if choice.action else None
             if gap.readings:
-                if target in gap.readings and (final or gap.final) and self.asks(gap, final=final):
+                if choice.element in gap.readings and (final or gap.final) and self.asks(gap, final=final):
                     return gap
                 continue
-            made_up = target == gap.element and choice.value and choice.value.source == "model"
+            made_up = choice.element == gap.element and choice.value and choice.value.source == "model"
             if made_up or (ends and not _beside(gap, choice)):
                 return gap
         return None
@@ -178,8 +176,7 @@ def _put_in(view: View) -> list[str]:
 
 def _guessed(gap: Gap, choice: Candidate) -> bool:
     """Say whether a choice puts something into the field whose value nobody named."""
-    target = choice.action.element if choice.action else None
-    return target == gap.element and choice.value is not None and not choice.value.said
+    return choice.element == gap.element and choice.value is not None and not choice.value.said
 
 
 def _touched(gap: Gap, done: Sequence[str]) -> bool:

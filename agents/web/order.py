@@ -40,17 +40,13 @@ def sends(candidate: Candidate, snapshot: Snapshot) -> bool:
 
 def sends_last(candidates: Sequence[Candidate], snapshot: Snapshot, task: str) -> list[Candidate]:
     """Return the candidates without those that send (or finish) while the task names things to fill, check or choose."""
-    if not any(_pending(candidate, snapshot, task) for candidate in candidates):
+    if not pending(candidates, snapshot, task):
         return list(candidates)
     return [c for c in candidates if not (sends(c, snapshot) or c.kind == "finish")]
 
 
-def too_early(
-    choice: Candidate, candidates: Sequence[Candidate], snapshot: Snapshot, task: str
-) -> list[Candidate]:
-    """Return what is still to be put into the page where a choice would send it without."""
-    if not sends(choice, snapshot):
-        return []
+def pending(candidates: Sequence[Candidate], snapshot: Snapshot, task: str) -> list[Candidate]:
+    """Return the candidates that put something into the page that the task names and that is not there yet."""
     return [candidate for candidate in candidates if _pending(candidate, snapshot, task)]
 
 

@@ -49,6 +49,11 @@ class View:
         return with_answers(self.task, self.values)
 
     @property
+    def done(self) -> list[str]:
+        """What was done so far, in words."""
+        return [step["words"] for step in self.history]
+
+    @property
     def page(self) -> str:
         """The page in words, without ids."""
         return without_ids(self.abstract) if self.abstract else page_text(self.snapshot, self.instruction)
@@ -71,8 +76,7 @@ def ranking_prompt(view: View, *, task: str | None = None) -> list[Message]:
     for exemplar in view.exemplars:
         messages += _turns(exemplar)
     messages[-1] = replace(messages[-1], keep=True)
-    done = [step["words"] for step in view.history]
-    parts = _question(view.page, done, view.instruction if task is None else task)
+    parts = _question(view.page, view.done, view.instruction if task is None else task)
     return [*messages, Message("user", (*advice(view.tips), *parts))]
 
 

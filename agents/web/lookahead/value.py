@@ -99,7 +99,7 @@ def value_prompt(
     view: View, *, task: str | None = None, write: bool = False, imagine: bool = False
 ) -> list[Message]:
     """Return the question for the value of a view's page; ``task`` replaces the task, which comes last."""
-    done = ", ".join(step["words"] for step in view.history) or "nothing"
+    done = ", ".join(view.done) or "nothing"
     asked = f"{ASKED} Answer yes or no."
     if write:
         asked = " ".join([ASKED, *([IMAGINE] if imagine else []), WRITE])
