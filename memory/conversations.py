@@ -125,6 +125,12 @@ class Conversations:
         with self._reading() as db:
             return self._one(db, "key", key)
 
+    def key_of(self, name: str) -> str | None:
+        """Return the key of the conversation of a name, None when there is none."""
+        with self._reading() as db:
+            row = db.execute("SELECT key FROM conversations WHERE name = ?", (name,)).fetchone()
+        return row[0] if row is not None else None
+
     def begin(
         self,
         name: str,

@@ -210,19 +210,18 @@ def fits(question: str, answer: str) -> float:
     if re.match(r"(who|whose|where|(in )?which (country|city|state|person|place))\b", asked):
         # One is asked for, so a list is hardly it.
         listed = "," in answer and not asked.startswith("who")
-        # Capitals alone are a code, seldom a name.
-        coded = answer.isupper() and 1 < len(answer) <= 4
-        return 0.0 if digits or not name else 0.3 if listed else 0.1 if coded else 1.0
+        return 0.0 if digits or not name else 0.3 if listed else 0.1 if _is_code(answer) else 1.0
     if re.match(r"(in |on |through |at )?which\b", asked):
         if name:
-            coded = (
-                answer.isupper()
-                and 1 < len(answer) <= 4
-                and not re.match(r"[\w ]*which \w*\s?(?:code|currency|symbol)", asked)
-            )
+            coded = _is_code(answer) and not re.match(r"[\w ]*which \w*\s?(?:code|currency|symbol)", asked)
             return 0.3 if "," in answer or coded else 1.0
         return 0.2 if answer[:1].isdigit() else 0.5
     return 0.5
+
+
+def _is_code(answer: str) -> bool:
+    """Say whether an answer is capitals alone: a code, seldom a name."""
+    return answer.isupper() and 1 < len(answer) <= 4
 
 
 def _from_which(asked: str) -> str:

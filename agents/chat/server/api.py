@@ -44,6 +44,9 @@ REPORT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; s
 PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": Problem} for code in (400, 401, 403, 404, 409, 413)
 }
+EVENTS: dict[int | str, dict[str, object]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}
+}
 router = APIRouter(prefix="/api", responses=PROBLEMS)
 
 
@@ -159,7 +162,7 @@ async def turn(mine: Mine, key: str) -> Turn:
     "/turns/{key}/events",
     operation_id="followTurn",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
+    responses=EVENTS,
 )
 async def follow(
     mine: Mine,
@@ -232,7 +235,7 @@ async def steer(mine: Mine, key: str, correction: Correction) -> Turn:
     "/turns/{key}/screen",
     operation_id="watchTurn",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}},
+    responses=EVENTS,
 )
 async def screen(mine: Mine, key: str) -> Response:
     """The page that a turn works on, live: each ``frame`` is a picture of it, and ``end`` comes with the turn's."""

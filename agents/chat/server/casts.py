@@ -24,7 +24,19 @@ log = logging.getLogger(__name__)
 _WARN: ContextVar[Callable[[str], None]] = ContextVar("agentkit_warn", default=log.warning)
 
 
-class SharedCast(Cast):
+class CastOfRuns(Cast):
+    """A cast that several runs share: whom a fallback is told to is each run's own."""
+
+    @property
+    def warn(self) -> Callable[[str], None]:
+        return _WARN.get()
+
+    @warn.setter
+    def warn(self, tell: Callable[[str], None]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        _WARN.set(tell)
+
+
+class SharedCast(CastOfRuns):
     """A cast for several runs at once: models are loaded once and stand behind lines.
 
     A local model computes one call at a time; one behind a network takes ``request.parallel`` of them.
@@ -123,17 +135,8 @@ class SharedCast(Cast):
                 self._loaded[reference] = load_model(reference, settings)
             return self._loaded[reference]
 
-    # A run sets whom a fallback is told to. Here runs share a cast, so each has its own word for it.
-    @property
-    def warn(self) -> Callable[[str], None]:
-        return _WARN.get()
 
-    @warn.setter
-    def warn(self, tell: Callable[[str], None]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        _WARN.set(tell)
-
-
-class PickedCast(Cast):
+class PickedCast(CastOfRuns):
     """A shared cast with other models in some roles."""
 
     def __init__(self, shared: SharedCast, models: Mapping[str, str]) -> None:
@@ -153,14 +156,6 @@ class PickedCast(Cast):
 
     async def aclose(self) -> None:
         """Nothing: the models are the shared cast's."""
-
-    @property
-    def warn(self) -> Callable[[str], None]:
-        return _WARN.get()
-
-    @warn.setter
-    def warn(self, tell: Callable[[str], None]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        _WARN.set(tell)
 
 
 def _state(role: str, reference: str, state: Any, **more: Any) -> RoleState:

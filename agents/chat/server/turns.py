@@ -283,7 +283,7 @@ class Turns:
 
     def _conversation(self, name: str) -> str:
         """Return the key of a conversation."""
-        return next((item.key for item in self.person.conversations.list() if item.name == name), "")
+        return self.person.conversations.key_of(name) or ""
 
     def _choices(self, key: str) -> Choices:
         """Return what a turn goes by: its conversation's choices, or for another answer its own."""
