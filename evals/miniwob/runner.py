@@ -230,7 +230,7 @@ async def evaluate(
     workers: int = 1,
     say: Callable[[str], None] | None = None,
 ) -> Evaluation:
-    """Evaluate the web agent. ``tasks``: names, or ``all64``, ``demonstrated``, ``undemonstrated``, ``simple``.
+    """Evaluate the web agent. ``tasks``: names, or a list of ``SUBSETS`` (``all64``, ``simple``, ...).
 
     ``seeds``: ``1-5``. ``memory``: ``on``, ``off`` or a folder. ``boost`` multiplies the attention on the
     task when ranking (1: the model as it is). Raises ``UsageError`` for what there is not.
