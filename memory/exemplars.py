@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chromadb import Collection
 
 VARIABLE = "AGENTKIT_MEMORY"
+FOLDER = "agentkit-memory"
 # How much the screenshot counts beside task and state, where both the query and the exemplar have one
 # (0.2 to 0.5 were alike on tuning seeds; docs/memory.md).
 SCREEN_WEIGHT = 0.3
@@ -31,11 +32,14 @@ CANDIDATES = 30
 
 
 def default_folder(settings: Settings | None = None) -> Path:
-    """Return where memories are kept: ``AGENTKIT_MEMORY``, else ``memory`` beside the folder of runs."""
+    """Return where memories are kept: ``AGENTKIT_MEMORY``, else ``agentkit-memory`` beside the folder of runs.
+
+    Not ``memory``: a project may have a folder of that name which holds something else, as agentkit's own does.
+    """
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named).expanduser()
-    return (settings or Settings.load()).runs.resolve().parent / "memory"
+    return (settings or Settings.load()).runs.resolve().parent / FOLDER
 
 
 class ExemplarMemory(Store[Exemplar]):

@@ -17,7 +17,7 @@ ARCHIVE = "agentkit.memory.archive:Archive"
 
 Place = Annotated[
     Path | None,
-    typer.Option("--memory", help="The folder. [AGENTKIT_MEMORY; memory/ beside the runs]"),
+    typer.Option("--memory", help="The folder. [AGENTKIT_MEMORY; agentkit-memory/ beside the runs]"),
 ]
 
 

@@ -15,11 +15,10 @@ from .state import WebState
 from .values import Value
 
 # By this the user says that there is nothing to say.
-DONT_KNOW = re.compile(r"\W*(?:(?:i )?(?:don['’]?t|do not) know|no idea)\W*", re.IGNORECASE)
-HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
 DONT_KNOW = re.compile(
-    r"\s*(?:i )?(?:do not know|don['’]t know|dunno|no idea|not sure)\W*|\s*", re.IGNORECASE
+    r"\W*(?:i )?(?:do not know|don['’]?t know|dunno|no idea|not sure)\W*|\s*", re.IGNORECASE
 )
+HAPPENED, NOT_HAPPENED = "it happened", "it did not happen"
 
 
 async def ask(state: WebState, context: WebContext) -> dict[str, Any]:

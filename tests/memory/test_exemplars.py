@@ -135,7 +135,7 @@ def test_vectors_of_another_embedder_are_refused_but_can_be_exported(tmp_path) -
 
 def test_the_folder_beside_the_runs_is_the_default(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("AGENTKIT_RUNS", str(tmp_path / "runs"))
-    assert default_folder() == tmp_path / "memory"
+    assert default_folder() == tmp_path / "agentkit-memory"
     monkeypatch.setenv("AGENTKIT_MEMORY", str(tmp_path / "elsewhere"))
     assert default_folder() == tmp_path / "elsewhere"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agentkit.errors import UsageError
 
 from . import profile
+from .gone import is_gone
 from .launch import require_display, require_playwright
 from .opening import open_profile
 from .upstream import Upstream
@@ -79,7 +80,7 @@ async def _kept_until(done: asyncio.Event, context: BrowserContext, folder: Path
             await profile.keep_session_cookies(context, folder)
             hosts = {cookie.get("domain", "").lstrip(".") for cookie in await context.cookies()}
         except Error as error:
-            if "closed" not in str(error):
+            if not is_gone(error):
                 raise
             over = True
     return sorted(hosts)

@@ -16,6 +16,7 @@ from .config import SessionConfig
 from .cover import covered
 from .downloads import save
 from .events import BrowserEvent, EventLog
+from .gone import is_gone
 from .ids import Ids
 from .launch import require_playwright
 from .opening import open_context
@@ -116,7 +117,7 @@ class BrowserSession:
                 await last()
             except Error as error:
                 # A browser that died is closed; anything else is not ours to hide.
-                if "closed" not in str(error):
+                if not is_gone(error):
                     raise
 
     async def _furnish(self, context: BrowserContext) -> None:
@@ -213,7 +214,7 @@ class BrowserSession:
         try:
             return await self.context.new_page()
         except Error as error:
-            if "closed" not in str(error):
+            if not is_gone(error):
                 raise
             # Somebody closed its window, or it died.
             raise ToolError("the browser was closed", mend="agentkit resume opens it again") from error

@@ -106,6 +106,8 @@ async def _protocol(session: BrowserSession, page: Page) -> AsyncIterator[Any]:
     """Open a line to a tab by the protocol of its browser; that the tab goes away only ends it."""
     from playwright.async_api import Error
 
+    from ....tools.browser.gone import is_gone
+
     try:
         cdp = await session.context.new_cdp_session(page)
         try:
@@ -114,7 +116,7 @@ async def _protocol(session: BrowserSession, page: Page) -> AsyncIterator[Any]:
             await cdp.detach()
     except Error as error:
         # A tab that closes takes the session of the line with it.
-        if not any(word in str(error) for word in ("closed", "crashed", "No session with given id")):
+        if not is_gone(error):
             raise
 
 
