@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..contracts.event import Corrected, EventBase
+from ..contracts.event import Corrected
 from ..errors import UsageError
-from ..runs.folder import JOURNAL, RunFolder
-from ..runs.recording import Recording
+from .filing import Filing
 from .scope import current_scope
 
 GIVEN, HEARD, WAITING, HANDED = "correction", "heard", "waiting", "handed back"
@@ -23,20 +22,11 @@ class Corrections:
     ``hearers`` check a correction for the agents inside the run's nodes that will hear it.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        recording: Recording,
-        attempt: int,
-        *,
-        replay: bool,
-        emit: Callable[[EventBase], None],
-    ) -> None:
-        self._folder, self._recording, self._attempt = folder, recording, attempt
-        self._replay, self._emit = replay, emit
-        lines = [line for line in folder.lines(JOURNAL) if line["kind"] == GIVEN]
+    def __init__(self, filing: Filing) -> None:
+        self._filing = filing
+        self._recording, self._replay, self._emit = filing.recording, filing.replay, filing.emit
         self.hearers: list[Callable[[str], None]] = []
-        self._given: list[tuple[str, str]] = [(line["outcome"], line["by"]) for line in lines]
+        self._given: list[tuple[str, str]] = [(line["outcome"], line["by"]) for line in filing.lines(GIVEN)]
 
     def give(self, text: str, by: str) -> None:
         """File what the user says. Raises ``UsageError`` when it is nothing, or in a replay."""
@@ -46,7 +36,7 @@ class Corrections:
             raise UsageError("a replay repeats what was; it takes no corrections")
         # The place is the correction's own: what is filed under a node may be filed anew when the node runs again.
         place = f"{GIVEN}:{len(self._given)}"
-        self._write(GIVEN, place, text.strip(), by=by)
+        self._write(GIVEN, text.strip(), scope=place, by=by)
         self._given.append((text.strip(), by))
 
     def hear(self, known: int) -> list[str]:
@@ -57,7 +47,7 @@ class Corrections:
         else:
             heard = self._given[known:]
             if heard:
-                self._write(HEARD, current_scope(), heard)
+                self._write(HEARD, heard)
         for text, by in heard:
             self._emit(Corrected(text=text, by=by))
         return [text for text, _ in heard]
@@ -74,17 +64,8 @@ class Corrections:
         if self._replay:
             return self._recording.at(current_scope(), kind) is not None
         if so:
-            self._write(kind, current_scope(), True)
+            self._write(kind, True)
         return so
 
-    def _write(self, kind: str, scope: str, outcome: object, **more: str) -> None:
-        line = {
-            "kind": kind,
-            "scope": scope,
-            "key": kind,
-            "state": "done",
-            "attempt": self._attempt,
-            "outcome": outcome,
-            **more,
-        }
-        self._folder.append(JOURNAL, line, sync=True)
+    def _write(self, kind: str, outcome: object, **more: str) -> None:
+        self._filing.write(kind, kind, sync=True, outcome=outcome, **more)

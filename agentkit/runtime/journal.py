@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..contracts.event import Acted, EventBase
+from ..contracts.event import Acted
 from ..errors import OutcomeUnknown, ToolError
-from ..runs.folder import JOURNAL, RunFolder
-from ..runs.recording import Recording, digest
+from ..runs.recording import digest
+from .filing import Filing
 from .scope import current_scope
 
 
@@ -61,22 +61,13 @@ class UnknownAction(Exception):  # noqa: N818 - control flow: the graph turns it
 class Journal:
     """Performs effects once, and remembers them across crashes (``runs/journal.jsonl``)."""
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        recording: Recording,
-        attempt: int,
-        *,
-        replay: bool,
-        emit: Callable[[EventBase], None],
-    ) -> None:
-        self._folder, self._recording, self._attempt = folder, recording, attempt
-        self._replay, self._emit = replay, emit
+    def __init__(self, filing: Filing) -> None:
+        self._filing = filing
+        self._recording, self._replay, self._emit = filing.recording, filing.replay, filing.emit
         self._within = ""
         self._entries: dict[tuple[str, str], Entry] = {}
-        for line in folder.lines(JOURNAL):
-            if line["kind"] == "act":
-                self._note(line)
+        for line in filing.lines("act"):
+            self._note(line)
 
     async def read(self, name: str, arguments: dict[str, Any], fetch: Callable[[], Awaitable[Any]]) -> Any:
         """Return what ``fetch`` gives (JSON data); in a replay, what it gave then."""
@@ -89,9 +80,9 @@ class Journal:
         try:
             outcome = await fetch()
         except ToolError as error:
-            self._write("read", name, key, "failed", error=str(error))
+            self._filing.write("read", key, "failed", name=name, error=str(error))
             raise
-        self._write("read", name, key, "done", outcome=outcome)
+        self._filing.write("read", key, name=name, outcome=outcome)
         return outcome
 
     async def act(self, effect: Effect, perform: Callable[[], Awaitable[Any]]) -> Any:
@@ -127,19 +118,7 @@ class Journal:
 
     def answer(self, question: str, answer: str, by: str) -> None:
         """File the answer to a question, for the replay."""
-        self._folder.append(
-            JOURNAL,
-            {
-                "kind": "answer",
-                "scope": f"answer:{question}",
-                "key": question,
-                "state": "done",
-                "attempt": self._attempt,
-                "outcome": answer,
-                "by": by,
-            },
-            sync=True,
-        )
+        self._filing.write("answer", question, scope=f"answer:{question}", sync=True, outcome=answer, by=by)
 
     def actions(self) -> list[Entry]:
         """Return the actions that are done, in the order in which they were."""
@@ -170,24 +149,9 @@ class Journal:
             "irreversible": effect.irreversible,
             "box": effect.box,
         }
-        line = self._write("act", effect.name, effect.key, state, sync=sync, **facts, **more)
+        line = self._filing.write("act", effect.key, state, sync=sync, name=effect.name, **facts, **more)
         self._note(line)
         self._event(effect, state, more.get("error"))
-
-    def _write(
-        self, kind: str, name: str, key: str, state: str, *, sync: bool = False, **more: Any
-    ) -> dict[str, Any]:
-        line = {
-            "kind": kind,
-            "scope": current_scope(),
-            "key": key,
-            "name": name,
-            "state": state,
-            "attempt": self._attempt,
-            **more,
-        }
-        self._folder.append(JOURNAL, line, sync=sync)
-        return line
 
     def _note(self, line: dict[str, Any]) -> None:
         box = line.get("box")

@@ -15,6 +15,7 @@ from ..contracts.run import RunInfo
 from ..runs.folder import CALLS, EVENTS, RunFolder
 from ..runs.recording import Recording
 from .corrections import Corrections
+from .filing import Filing
 from .journal import Journal
 
 Listener = Callable[[EventBase], None]
@@ -35,8 +36,8 @@ class Run:
         self.listeners: list[Listener] = []
         self.recording = Recording.load(folder) if replay or self.attempt > 1 else Recording([], [])
         self._seq = 0 if replay else len(folder.lines(EVENTS))
-        self.journal = Journal(folder, self.recording, self.attempt, replay=replay, emit=self.emit)
-        self.corrections = Corrections(folder, self.recording, self.attempt, replay=replay, emit=self.emit)
+        filing = Filing(folder, self.recording, self.attempt, replay, self.emit)
+        self.journal, self.corrections = Journal(filing), Corrections(filing)
 
     @classmethod
     def start(cls, info: RunInfo, path: Path | None = None, *, under: Path | None = None) -> Run:
