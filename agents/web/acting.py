@@ -8,9 +8,9 @@ from agentkit.errors import ToolError
 from agentkit.runtime.journal import Effect, UnknownAction
 
 from ...tools.browser import ACTIONS, Action, replayable
-from .approval import accepting, dismissed_question
 from .candidates import Candidate, decided
 from .context import WebContext
+from .dialogs import PROMPT, asked_in
 from .offer import done_step
 from .page import load_snapshot
 from .state import WebState
@@ -40,12 +40,21 @@ async def act(state: WebState, context: WebContext) -> dict[str, Any]:
         return {
             "route": "check",
             "history": [*state["history"], done_step(state, choice, False, error.message)],
+            "dialog": None,
         }
     sent = outcome.get("sent", False)
     step = done_step(state, choice, outcome["changed"], outcome["text"], sent=sent)
-    done: dict[str, Any] = {"route": "check", "history": [*state["history"], step]}
-    if context.config.dialogs == "ask" and (asked := dismissed_question(outcome["dialogs"])):
-        return {**done, **accepting(choice, action, asked)}
+    asked = asked_in(outcome["dialogs"], choice)
+    done = {"route": "check", "history": [*state["history"], step], "dialog": asked and asked.to_json()}
+    if asked is not None and asked.kind != PROMPT and context.config.dialogs == "ask":
+        why = "the page asked this in a dialog, which was dismissed; its words are the page's"
+        return {
+            **done,
+            "route": "approve",
+            "decision": asked.accepted().to_json(),
+            "approval": why,
+            "trouble": "",
+        }
     return done
 
 
@@ -55,7 +64,8 @@ async def settle(state: WebState, context: WebContext) -> dict[str, Any]:
     effect, _ = _effect(state, choice)
     context.run.journal.settle(effect, {"anchor": state["page"]["url"], "settled": True})
     step = done_step(state, choice, True, "it happened, as the user said")
-    return {"history": [*state["history"], step], "spent": [*state["spent"], choice.words]}
+    spent = [*state["spent"], choice.words]
+    return {"history": [*state["history"], step], "spent": spent, "dialog": None}
 
 
 async def check(state: WebState, context: WebContext) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...tools.browser import ACTIONS, Action, Element, Secret, Snapshot, irreversible
+from ...tools.browser import ACTIONS, Element, Secret, Snapshot, irreversible
 from .candidates import Candidate, decided
 from .given import secrets_for
 from .page import TEXT_FIELDS, load_snapshot
@@ -105,22 +105,6 @@ def approval_question(state: Mapping[str, Any]) -> dict[str, Any]:
     return {"text": text, "choices": [YES, NO], "why": f"It is asked first: {state.get('approval')}."}
 
 
-def dismissed_question(dialogs: Sequence[str]) -> str | None:
-    """Return the last question that a page asked in a dialog and that was dismissed; None without one."""
-    asked = (told for told in reversed(dialogs) if told.endswith("(dismissed)"))
-    return next((told for told in asked if told.startswith(("confirm", "beforeunload"))), None)
-
-
-def accepting(choice: Candidate, action: Action, asked: str) -> dict[str, Any]:
-    """Return the update that asks whether to do an action again and accept its dialog, which may not be undone."""
-    words = asked.removesuffix(" (dismissed)")
-    again = Candidate(
-        f"{choice.words} and accept its {words}", replace(action, dialog="accept"), choice.value
-    )
-    why = "the page asked this in a dialog, which was dismissed; its words are the page's"
-    return {"route": "approve", "decision": again.to_json(), "approval": why, "trouble": ""}
-
-
 def fields_of(view: View) -> str:
     """Return what the fields of the page hold, each with who said it; empty when they hold nothing."""
     held = [e for e in view.snapshot.elements if e.value and e.role in TEXT_FIELDS | {"file", "listbox"}]
@@ -147,7 +131,7 @@ def _value(element: Element) -> str:
 
 def _untrusted(view: View, choice: Candidate) -> str | None:
     action = choice.action
-    if action is None or action.name not in TYPES or action.value in (None, "", "accept", "dismiss"):
+    if action is None or not any(_texts(choice)):
         return None
     element = (
         view.snapshot.get(action.element) if action.element and action.element in view.snapshot else None
@@ -161,13 +145,15 @@ def _untrusted(view: View, choice: Candidate) -> str | None:
 
 def _texts(choice: Candidate) -> Sequence[str]:
     """What is typed, in the words in which it was said (a date may be typed in another form)."""
-    value = choice.action.value if choice.action else None
+    action, said = choice.action, choice.value
+    if action is None or (action.name not in TYPES and action.dialog is None):
+        return ()
+    value = action.value if action.dialog is None else action.dialog
     if isinstance(value, tuple):
         return value
-    said = choice.value
     if said is not None and said.kind in ("date", "time") and said.source in ("task", "user", "memory"):
         return [said.text]
-    return [value or ""]
+    return () if value in (None, "accept", "dismiss") else [value]
 
 
 def _misplaced(view: View, choice: Candidate) -> str | None:

@@ -15,6 +15,7 @@ from ...tools.browser import ACTIONS, ActionSet
 from .approval import fields_of, needs_approval
 from .candidates import FINISH, INFEASIBLE, Candidate, candidates_of
 from .context import WebContext
+from .dialogs import ANSWERED, Asked
 from .follow_up import FollowUp, by_element
 from .generate import Writing, generate
 from .given import given_values
@@ -22,7 +23,7 @@ from .giving_up import reason, stuck
 from .known import Known
 from .lookahead import LookAhead, RankedAhead, WrittenAhead
 from .loops import PageKey, circle
-from .missing import Gap
+from .missing import Gap, concerns
 from .offer import REPEATS, Offer, done_before_restore, offered, repeated
 from .order import pending, sends
 from .page import load_snapshot
@@ -57,6 +58,8 @@ class Deciding:
             # What the user said in an earlier run settles it, as an answer would.
             answers = [*state["answers"], *(value.to_json() for value in known)]
             return {"answers": answers, **await self.decide({**state, "answers": answers}, context)}
+        if update := self._dialog(view, context):
+            return update
         if not isinstance(self.policy, str):
             if first := self.follow_up.first(missing):
                 return _asking(first)
@@ -70,6 +73,27 @@ class Deciding:
             return await self._written(missing, state, view, context)
         return await self._ranked(missing, state, view, context)
 
+    def _dialog(self, view: View, context: WebContext) -> dict[str, Any] | None:
+        """Ask the user what a prompt of the page wants, where dialogs are asked about; an answer is given at once."""
+        asked = view.dialog
+        if asked is None or not asked.takes_text(view.snapshot):
+            return None
+        said = next((v for v in view.values if v.source == "user" and v.cue == asked.field), None)
+        if said is not None and (choice := asked.answered(said)).words not in view.done:
+            return {"route": "act", "decision": choice.to_json(), "approval": ANSWERED, "trouble": ""}
+        known = asked.field in view.asked or asked.settled(view.values)
+        if known or context.config.dialogs != "ask":
+            return None
+        return {"route": "ask", "pending": {"question": asked.question(), "field": asked.field}}
+
+    def _may(self, choice: Candidate) -> bool:
+        """Say whether an action, and the answer to its dialog, are among those that may be done."""
+        if choice.action is None:
+            return True
+        return choice.action.name in self.actions and (
+            choice.action.dialog is None or "answer_dialog" in self.actions
+        )
+
     async def _ranked(
         self, missing: list[Gap], state: WebState, view: View, context: WebContext
     ) -> dict[str, Any]:
@@ -77,7 +101,7 @@ class Deciding:
         found = offered(state, view, fields, policy=self._offer(state, context))
         for closed in found.circles:
             context.run.emit(Note(text=f"left out, as it goes round in circles: {closed}"))
-        options = [c for c in found.candidates if c.action is None or c.action.name in self.actions]
+        options = [c for c in found.candidates if self._may(c)]
         if view.undo and (not options or led_away(state["history"], view.snapshot, view.instruction)):
             options = [*options, view.undo]
         if not options:
@@ -101,7 +125,8 @@ class Deciding:
         """Ask before a choice that needs what nobody named; else do it."""
         ends = choice is not None and (choice is FINISH or sends(choice, view.snapshot))
         final = _final(choice, view, context)
-        gap = self.follow_up.before(missing, choice, ends=ends, final=final, scores=scores, done=view.done)
+        found = [gap for gap in missing if concerns(gap, choice, view.snapshot)]
+        gap = self.follow_up.before(found, choice, ends=ends, final=final, scores=scores, done=view.done)
         if gap is not None:
             return _asking(gap)
         if choice is None:
@@ -137,7 +162,8 @@ class Deciding:
             return _give_up(state, f"it goes round in circles: {circling}")
         ends = choice is FINISH or sends(choice, view.snapshot)
         final = _final(choice, view, context)
-        gap = self.follow_up.before_written(missing, choice, ends=ends, final=final)
+        found = [gap for gap in missing if concerns(gap, choice, view.snapshot)]
+        gap = self.follow_up.before_written(found, choice, ends=ends, final=final)
         return _asking(gap) if gap else self._to_do(choice, state, view, context, answer=text)
 
     async def _write(
@@ -237,6 +263,7 @@ def view_of(state: WebState, given: Sequence[Value] = ()) -> View:
         undo=undo_of(state),
         asked=state.get("asked", ()),
         abstract=state.get("abstract", ""),
+        dialog=Asked.from_json(state.get("dialog")),
     )
 
 

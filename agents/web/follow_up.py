@@ -85,7 +85,8 @@ class FollowUp:
                 if choice.element in gap.readings and self.asks(weighed, final=final):
                     return gap
                 # A form is sent without any of them: it was passed over, not settled.
-                if ends and not _touched(gap, done) and self.asks(gap, final=final):
+                passed = not _beside(gap, choice) and (gap.sending or not _touched(gap, done))
+                if ends and passed and self.asks(gap, final=final):
                     return gap
             elif _guessed(gap, choice) or (ends and not _beside(gap, choice) and self.asks(gap, final=final)):
                 return gap
@@ -102,6 +103,9 @@ class FollowUp:
         for gap in found:
             if gap.readings:
                 if choice.element in gap.readings and (final or gap.final) and self.asks(gap, final=final):
+                    return gap
+                # A form is not sent without what it requires.
+                if gap.sending and ends and not _beside(gap, choice):
                     return gap
                 continue
             made_up = choice.element == gap.element and choice.value and choice.value.source == "model"

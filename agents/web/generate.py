@@ -12,7 +12,7 @@ from agentkit.errors import ModelError, ToolError
 from agentkit.models import Model, Sampling
 
 from ...tools.browser import Action, ActionSet, draw_marks
-from .approval import source_of
+from .approval import origin_of, source_of
 from .candidates import CHECKED, FINISH, INFEASIBLE, Candidate
 from .given import file_action
 from .menu import DEFAULT, Around, Item, chosen, id_in, menu
@@ -49,7 +49,8 @@ class Writing:
     def items(self, view: View) -> list[Item]:
         """Return what the model may write about a view."""
         files = tuple(value.text for value in view.values if value.source == "upload")
-        around = Around(self.tabs, files, visits=self.finish, picture=self.show != "text")
+        prompt = view.dialog is not None and view.dialog.takes_text(view.snapshot)
+        around = Around(self.tabs, files, visits=self.finish, picture=self.show != "text", prompt=prompt)
         return [*menu(self.actions, view.snapshot, around), *_ends(self, view)]
 
 
@@ -172,6 +173,10 @@ def candidate_of(data: Mapping[str, Any], view: View) -> tuple[Candidate, str]:
     if name == "ask":
         return Candidate(f"ask for {data['missing']}", ask="?"), str(data["missing"])
     value = None if data.get("value") is None else str(data["value"])
+    if name == "answer_dialog":
+        if view.dialog is None or value is None:
+            raise ToolError("no dialog is to be answered")
+        return view.dialog.answered(Value(value, origin_of(value, view).source, "reply")), ""
     if data.get("element") is None:
         return _elsewhere(name, value), ""
     element = view.snapshot.get(id_in(str(data["element"])))

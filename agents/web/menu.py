@@ -34,6 +34,7 @@ DEFAULT = ACTIONS.only(
         "extract",
         "click_at",
         "drag",
+        "answer_dialog",
     ]
 )
 KEYS = ("Enter", "Escape", "Tab", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Backspace")
@@ -70,13 +71,15 @@ _VALUES = {
 class Around:
     """What is around a page: the addresses of the open ``tabs``, the names of ``files`` that may be uploaded.
 
-    ``visits`` says whether other pages may be opened (not in an episode), ``picture`` whether the model sees the page.
+    ``visits`` says whether other pages may be opened (not in an episode), ``picture`` whether the model sees the page,
+    ``prompt`` whether the last action led to a prompt of the page, which was dismissed.
     """
 
     tabs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     visits: bool = True
     picture: bool = False
+    prompt: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,14 @@ def _tab(
     return [_item(name, {"value": {"enum": numbers}} if name == "switch_tab" else {})]
 
 
+def _answer_dialog(
+    name: str, actions: ActionSet, live: Sequence[Element], snapshot: Snapshot, around: Around
+) -> list[Item]:
+    # What the dialog says is the page's, and stands with the results of what was done.
+    about = " (does the last action again and types this into its dialog)"
+    return [_item(name, {"value": _TEXT}, about)] if around.prompt else []
+
+
 def _free(schema: dict[str, Any] | None) -> Maker:
     def make(
         name: str, actions: ActionSet, live: Sequence[Element], snapshot: Snapshot, around: Around
@@ -245,7 +256,7 @@ _MAKERS: dict[str, Maker] = {
     "forward": _free(None),
     "reload": _free(None),
     "screenshot": _free(None),
-    "answer_dialog": _free({"enum": ["accept", "dismiss"]}),
+    "answer_dialog": _answer_dialog,
     "click_at": _free(_POINT),
     "dblclick_at": _free(_POINT),
     "hover_at": _free(_POINT),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...tools.browser import Element, Snapshot
-from .candidates import NAMELESS, about, answers, field_name, speaks_of, values_for
+from .candidates import NAMELESS, Candidate, about, answers, field_name, speaks_of, values_for
 from .given import secrets_for
 from .page import TEXT_FIELDS, is_text_field
 from .phrases import KINDS, singular, vague_nouns
@@ -99,11 +99,21 @@ def gaps(task: str, snapshot: Snapshot, values: Sequence[Value]) -> list[Gap]:
         *_texts(task, snapshot, values),
         *_lists(task, snapshot, values),
         *_numbers(task, snapshot, values),
+        *_groups(task, snapshot, values),
     ]
     kept: dict[frozenset[str], Gap] = {}
     for gap in found:
         kept.setdefault(about(gap.field), gap)
     return list(kept.values())
+
+
+def concerns(gap: Gap, choice: Candidate | None, snapshot: Snapshot) -> bool:
+    """Say whether a gap bears on a choice: what one form requires does not keep another from being sent."""
+    if not gap.sending or choice is None or choice.element not in snapshot or gap.element not in snapshot:
+        return True
+    sent, field = snapshot.get(choice.element or ""), snapshot.get(gap.element)
+    own = sent.owner and (sent.submits or choice.kind == "press")
+    return not own or (sent.frame, sent.owner) == (field.frame, field.owner)
 
 
 def _texts(task: str, snapshot: Snapshot, values: Sequence[Value]) -> Iterator[Gap]:
@@ -153,16 +163,37 @@ def _demanded(task: str, element: Element, fields: Sequence[Element], values: Se
 def _lists(task: str, snapshot: Snapshot, values: Sequence[Value]) -> Iterator[Gap]:
     lists = [element for element in snapshot.elements if element.options and "disabled" not in element.states]
     spoken = [element for element in lists if _shares(task, element)]
-    lowered = task.lower()
     for element in lists:
         options = tuple(option for option in element.options if option.strip())
-        named = any(re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", lowered) for option in options)
-        if named or any(value.said and value.text in options for value in values):
+        if _names(task, options) or any(value.said and value.text in options for value in values):
             continue
         demanded = CHOOSES.search(task) and (element in spoken or (A_LIST.search(task) and len(lists) == 1))
         required = "required" in element.states and not element.value
         if (demanded or required) and not any(answers(value, element) for value in values):
             yield Gap(field_name(element), element.id, options[:MAX_CHOICES], sending=not demanded)
+
+
+def _groups(task: str, snapshot: Snapshot, values: Sequence[Value]) -> Iterator[Gap]:
+    """Yield the groups of radio buttons that a form can't be sent without, and of which the task names none."""
+    groups: dict[tuple[str, str], list[Element]] = {}
+    for element in snapshot.elements:
+        if element.role == "radio" and "disabled" not in element.states:
+            groups.setdefault((element.frame, element.group), []).append(element)
+    for (_, name), radios in groups.items():
+        states = {state for radio in radios for state in radio.states}
+        options = tuple(radio.name for radio in radios if radio.name.strip())
+        if "required" not in states or "checked" in states or _names(task, options):
+            continue
+        if not any(value.said and value.text in options for value in values):
+            why = f"The form can't be sent without one of these for {name!r}, and the task names none."
+            ids = tuple(radio.id for radio in radios)
+            yield Gap(name or "choice", ids[0], options[:MAX_CHOICES], why, ids, sending=True)
+
+
+def _names(task: str, options: Sequence[str]) -> bool:
+    """Say whether a task names one of the options of a choice."""
+    lowered = task.lower()
+    return any(re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", lowered) for option in options)
 
 
 def _numbers(task: str, snapshot: Snapshot, values: Sequence[Value]) -> Iterator[Gap]:

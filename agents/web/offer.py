@@ -44,6 +44,7 @@ def offered(state: WebState, view: View, missing: Sequence[Gap], *, policy: Offe
     fields = [element for element in snapshot.elements if element.id in asked]
     finish = policy.finish and bool(state["history"])
     found = candidates_of(snapshot, view.instruction, view.values, finish=finish, missing=fields)
+    found += view.dialog.answers(snapshot, view.values) if view.dialog else []
     barred = {*state["refused"], *state["spent"]}
     kept = [c for c in found if c.words not in barred and not _overwrites(c, state, view)]
     key = PageKey.of(snapshot, state["task"])

@@ -11,6 +11,7 @@ from ...memory.exemplar import Exemplar
 from ...memory.tips import Tip
 from ...tools.browser import Snapshot
 from .candidates import Candidate
+from .dialogs import Asked
 from .page import page_text, without_ids
 from .state import Done
 from .values import Value
@@ -28,7 +29,7 @@ class View:
     ``values`` holds what the task and the user named, ``undo`` takes the last action back where that can be done.
     ``abstract`` is the part of the page that bears on the task (empty: it is made here).
     ``barred`` are words of actions that were just found to lead nowhere, ``first`` what comes before that which was
-    just chosen, ``asked`` what the user was asked for already.
+    just chosen, ``asked`` what the user was asked for already. ``dialog`` is what the page asked when the last action was done.
     """
 
     task: str
@@ -42,6 +43,7 @@ class View:
     first: Sequence[Candidate] = ()
     abstract: str = ""
     asked: Sequence[str] = ()
+    dialog: Asked | None = None
 
     @property
     def instruction(self) -> str:

@@ -35,6 +35,7 @@ class WebState(TypedDict):
     ``answers`` are values that the user gave, ``asked`` the fields of all questions, also those without an answer; ``refused`` are words of actions that the user forbade; ``spent`` are
     words of irreversible actions that happened in an earlier attempt. ``restored`` is how much of the history was
     done before the page was last opened anew: such a page does not show what was done on it. ``pending`` is the question to be asked.
+    ``dialog`` is what the page asked in a dialog when the last action was done.
     ``corrections`` are what the user said since; they stand in the task, too. ``blocked`` are the hosts off the allow-list that pages asked for.
     """
 
@@ -57,6 +58,7 @@ class WebState(TypedDict):
     decision: dict[str, Any] | None
     approval: str | None
     pending: dict[str, Any] | None
+    dialog: NotRequired[dict[str, Any] | None]
     refused: list[str]
     spent: list[str]
     corrections: list[str]

@@ -52,6 +52,7 @@ def _hide_in_element(session: BrowserSession, element: Element) -> Element:
         value=value,
         options=tuple(map(redact, element.options)),
         href=redact(element.href),
+        group=redact(element.group),
         frame=redact(element.frame),
     )
 

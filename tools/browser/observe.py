@@ -177,6 +177,8 @@ def _element(item: dict[str, Any], number: int, origin: tuple[float, float], fra
         href=item.get("href", ""),
         form=item.get("form", ""),
         submits=item.get("submits", False),
+        owner=item.get("owner", ""),
+        group=item.get("group", ""),
         frame=frame,
     )
 

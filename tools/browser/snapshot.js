@@ -164,6 +164,14 @@
     const sends = SENDS.find((name) => el.hasAttribute(name)), method = el.getAttribute("data-method") || el.getAttribute("data-turbo-method");
     return sends ? sends.split("-").pop() : method && method.toLowerCase() !== "get" ? method.toLowerCase() : "";
   };
+  // What a radio button's group is called, as its form or its author has it; of a group that must be chosen from all are required.
+  const radios = (control) => control.tagName === "INPUT" && control.type === "radio";
+  const groupOf = (control) => {
+    const by = control.closest("[role=radiogroup]"), set = control.closest("fieldset"), legend = set && set.querySelector(":scope > legend");
+    const alone = legend && new Set([...set.querySelectorAll("input[type=radio]")].map((one) => one.name)).size <= 1;
+    return (by && givenName(by, by.tagName)) || (alone && squeeze(legend.textContent)) || squeeze(control.name || "");
+  };
+  const demanded = (control) => radios(control) ? control.required || control.validity.valueMissing : control.required;
   const statesOf = (el, tag, control) => {
     const states = [], aria = (name) => el.getAttribute("aria-" + name);
     if (control.checked === true && control.tagName === "INPUT" || aria("checked") === "true") states.push("checked");
@@ -176,7 +184,7 @@
     if (open === "true") states.push("expanded"); else if (open === "false") states.push("collapsed");
     if (control.matches(":disabled") || aria("disabled") === "true") states.push("disabled");
     if (control.readOnly && tag !== "SELECT") states.push("readonly");
-    if (control.required || aria("required") === "true") states.push("required");
+    if (demanded(control) || aria("required") === "true" || (control.getAttribute("role") === "radio" && control.closest("[role=radiogroup][aria-required=true]"))) states.push("required");
     if (aria("invalid") === "true") states.push("invalid");
     if ((tag === "SELECT" || el.type === "file") && el.multiple) states.push("multiple");
     // Only what the page says: links and pictures can be dragged everywhere, and nobody means it.
@@ -271,6 +279,8 @@
   };
   const walkAll = (el, context, out) => { for (const child of children(el)) walk(child, context, out); };
 
+  const owners = new Map();
+  const ownerOf = (form) => { if (!owners.has(form)) owners.set(form, String(owners.size + 1)); return owners.get(form); };
   const add = (el, tag, role, spot, box, name, fields) => {
     const control = tag === "LABEL" && el.control ? el.control : el;
     const form = control.form || (control.closest && control.closest("form"));
@@ -280,8 +290,9 @@
       role, name, tag: tag.toLowerCase(), states: statesOf(el, tag, control),
       box: box.map((v) => Math.round(v * 10) / 10), view: spot.view, covers: covers.length, ...fields,
       ...(spot.point ? { point: spot.point } : {}),
-      ...(form ? { form: (control.formMethod && control.hasAttribute("formmethod") ? control.formMethod : form.method) || "get", submits: Boolean(submits) } : {}),
+      ...(form ? { form: (control.formMethod && control.hasAttribute("formmethod") ? control.formMethod : form.method) || "get", submits: Boolean(submits), owner: ownerOf(form) } : {}),
       ...(declared(el) ? { form: declared(el), submits: true } : {}),
+      ...(role === "radio" ? { group: groupOf(control) } : {}),
       ...(role === "link" && el.href ? { href: String(el.href.baseVal ?? el.href) } : {}),
     });
     return elements.length - 1;

@@ -28,7 +28,7 @@ class Element:
     ``id`` (``e12``) belongs to this element as long as its document lives. ``box`` is in CSS pixels of the
     viewport, ``in_view`` says whether a click reaches it without scrolling. ``value`` is what a field holds
     (None: not a field); ``options`` are the choices of a select. ``form`` is the method of the form it
-    belongs to, ``submits`` whether it submits it. ``frame`` is the URL of a child frame, or empty.
+    belongs to, ``submits`` whether it submits it, ``owner`` the number of that form in its frame. ``group`` is what a radio button's group is called. ``frame`` is the URL of a child frame, or empty.
     ``new`` and ``changed`` compare with the previous snapshot of the same page.
     """
 
@@ -44,6 +44,8 @@ class Element:
     href: str = ""
     form: str = ""
     submits: bool = False
+    owner: str = ""
+    group: str = ""
     frame: str = ""
     new: bool = False
     changed: bool = False

@@ -13,11 +13,12 @@ from agentkit.agents.web import WebAgent
 from agentkit.agents.web.candidates import FINISH, Candidate
 from agentkit.agents.web.follow_up import FollowUp
 from agentkit.agents.web.known import is_general
-from agentkit.agents.web.missing import Gap
+from agentkit.agents.web.missing import Gap, concerns
 from agentkit.agents.web.phrases import mentions
 from agentkit.agents.web.prompt import View
 from agentkit.agents.web.values import Source, Value, values_in
 from agentkit.content import Box
+from agentkit.contracts.result import Question
 from agentkit.memory import UserFacts
 from agentkit.models.embed import load_embedder
 from agentkit.runtime.ask import Callback
@@ -171,6 +172,71 @@ def test_a_form_is_not_sent_past_a_choice_that_is_open() -> None:
     assert ASKS.before(found, send, ends=False) is None
     # What was chosen, by likelihood or by an answer, is not asked about again.
     assert ASKS.before(found, send, ends=True, done=['click radio "blue"']) is None
+
+
+def test_a_group_that_must_be_chosen_from_is_asked_about_when_the_form_is_sent() -> None:
+    def radio(number: int, name: str, group: str, *states: str) -> Element:
+        return element(number, "radio", name, group=group, states=states)
+
+    form = page(
+        radio(1, "Standard", "Delivery", "required"),
+        radio(2, "Express", "Delivery"),
+        radio(3, "Blue", "Wrapping"),
+        element(4, "button", "Go"),
+    )
+    (found,) = open_on("Press Go.", form)
+    assert (found.field, found.choices) == ("Delivery", ("Standard", "Express"))
+    assert ASKS.first([found]) is None
+    send = Candidate('click button "Go"', Action.on(form, "click", "e4"))
+    assert ASKS.before([found], send, ends=True, done=['click link "Standard"']) == found
+    assert ASKS.before([found], send, ends=False) is None
+    assert ASKS.before([found], FINISH, ends=True) is None
+    # A model that writes may choose, and does not send past the choice.
+    choose = Candidate('click radio "Standard"', Action.on(form, "click", "e1"))
+    assert ASKS.before_written([found], choose, ends=False) is None
+    assert ASKS.before_written([found], send, ends=True) == found
+    for task in ("Have it sent express.", "Choose Standard, and press Go."):
+        assert open_on(task, form) == []
+    assert open_on("Press Go.", form, Value("Standard", "user", "Delivery", "Delivery")) == []
+    chosen = page(radio(1, "Standard", "Delivery", "required"), radio(2, "Express", "Delivery", "checked"))
+    assert open_on("Press Go.", chosen) == []
+
+
+def test_what_one_form_requires_does_not_keep_another_from_being_sent() -> None:
+    two = page(
+        element(1, "textbox", "Search", owner="1"),
+        element(2, "button", "Find", submits=True, owner="1"),
+        element(3, "textbox", "Email", states=("required",), owner="2"),
+        element(4, "button", "Subscribe", submits=True, owner="2"),
+        element(5, "button", "Go on"),
+    )
+    (gap,) = open_on("Go on.", two)
+    clicks = {id: Candidate("click", Action.on(two, "click", id)) for id in ("e2", "e4", "e5")}
+    # What a button without a form of its own sends is not known.
+    assert {id: concerns(gap, choice, two) for id, choice in clicks.items()} == {
+        "e2": False,
+        "e4": True,
+        "e5": True,
+    }
+    enter = Candidate("press", Action.on(two, "press", "e1", "Enter"))
+    assert not concerns(gap, enter, two)
+    assert concerns(gap, None, two)
+
+
+async def test_a_form_with_a_required_group_is_asked_about_and_sent(site, browser) -> None:
+    questions: list[Question] = []
+
+    def answer(question: Question) -> str:
+        questions.append(question)
+        return "Express"
+
+    model = Chooser('click button "Go"', "finish")
+    agent = WebAgent(model, memory="off", browser=browser, approve="auto", answers=[Callback(answer)])
+    await agent.arun("Press Go.", url=f"{site.url}/radios.html")
+    assert [(question.text, question.choices) for question in questions] == [
+        ("Which Delivery?", ["Standard", "Express"])
+    ]
+    assert site.log.forms == [{"how": ["courier"]}]
 
 
 # ---- two readings ----

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from agentkit.agents.web import WebAgent
+from agentkit.agents.web.candidates import Candidate
+from agentkit.agents.web.dialogs import Asked
 from agentkit.agents.web.generate import Writing, action_schema
 from agentkit.agents.web.prompt import View
 from agentkit.agents.web.values import Value
@@ -16,7 +18,7 @@ from agentkit.content import Box, Picture
 from agentkit.contracts.result import Usage
 from agentkit.errors import UnsupportedCapability, UsageError
 from agentkit.models import Capabilities, Model, Reply, Request, VisionCard
-from agentkit.tools.browser import ACTIONS, ActionSet, BrowserSession, Element, Line, Snapshot
+from agentkit.tools.browser import ACTIONS, Action, ActionSet, BrowserSession, Element, Line, Snapshot
 from agentkit.tools.browser.effect import Effect
 from tests.results import run_of
 from tests.site import Site
@@ -101,7 +103,9 @@ def test_every_action_of_the_set_can_be_offered() -> None:
         scroll=(0, 10),
     )
     writing = Writing(ACTIONS, "both", tabs=("http://x.test/", "http://x.test/2"))
-    assert set(ACTIONS) <= set(offered(everything, writing, values=[Value("me.png", "upload", "file")]))
+    asked = Asked("prompt", "Your name?", Candidate("goto x", Action("goto", value="x")))
+    shown = offered(everything, writing, values=[Value("me.png", "upload", "file")], dialog=asked)
+    assert set(ACTIONS) <= set(shown)
 
 
 async def wave(session: BrowserSession, element: str) -> Effect:

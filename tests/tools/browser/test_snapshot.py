@@ -39,6 +39,20 @@ async def test_a_form_is_read_with_names_values_states_and_options(visit):
     assert "hunter2" not in snapshot.text() + json.dumps(snapshot.to_json())
 
 
+async def test_radio_buttons_tell_their_group_and_whether_it_must_be_chosen_from(visit):
+    session = await visit("/radios.html")
+    seen = await observe(session)
+    radios = [(e.group, e.name, "required" in e.states) for e in seen.elements if e.role == "radio"]
+    assert radios == [
+        ("Delivery", "Standard", True),
+        ("Delivery", "Express", True),
+        ("Wrapping", "Brown", False),
+        ("Wrapping", "Blue", False),
+        ("Size", "Small", True),
+        ("Size", "Large", True),
+    ]
+
+
 async def test_what_is_hidden_covered_or_out_of_reach_has_no_reference(visit):
     snapshot = await observe(await visit("/widgets.html"))
     assert not {"Hidden one", "Invisible one", "Away one", "Covered one", "Cut off", "Buried below"} & set(
