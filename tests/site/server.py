@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from . import bad, feed, inject, registration, shop
@@ -114,6 +114,11 @@ class _Handler(SimpleHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    connections = 0
+
+    def get_request(self) -> tuple[Any, Any]:
+        self.connections += 1
+        return super().get_request()
 
     def handle_error(self, request: object, client_address: object) -> None:
         return
@@ -140,6 +145,11 @@ class Site:
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.localhost = f"http://localhost:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made, whatever was sent on them."""
+        return self._server.connections
 
     def page(self, path: str, query: Mapping[str, str]) -> str | None:
         """Return a page that is made when it is asked for, None for one that lies in a file."""
