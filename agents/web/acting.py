@@ -13,6 +13,7 @@ from .context import WebContext
 from .dialogs import PROMPT, asked_in
 from .offer import done_step
 from .page import load_snapshot
+from .restored import look_for_loss
 from .state import WebState
 from .undo import NAME as UNDO
 
@@ -26,6 +27,8 @@ async def act(state: WebState, context: WebContext) -> dict[str, Any]:
     effect, action = _effect(state, choice)
 
     async def do() -> dict[str, Any]:
+        if not context.current:
+            await look_for_loss(state, context)
         found = await context.do(action)
         moved = context.episode is None and (found.navigated or found.sent or effect.irreversible)
         return {**found.to_json(), "anchor": found.url_after if moved else None}

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from langgraph.graph import END, START, StateGraph
 
+from agentkit.contracts.event import Note
 from agentkit.contracts.result import Evidence, Result
 from agentkit.errors import UsageError
 from agentkit.runtime.agent import GraphAgent, Outcome
@@ -18,6 +19,7 @@ from agentkit.runtime.run import Run
 
 from ...memory import Exemplar, ExemplarMemory, remember_run
 from ...tools.browser import ACTIONS, ActionSet, Secret, SessionConfig
+from ...tools.browser.launch import has_display
 from .abstracting import Abstracting
 from .acting import act, check, settle
 from .asking import approve, ask, confirm
@@ -171,6 +173,9 @@ class WebAgent(GraphAgent):
                 sandbox=given.get("sandbox", False),
                 downloads=run.folder.path / "downloads",
             )
+        if config.headed and run.attempt > 1 and not run.replaying and not has_display():
+            run.emit(Note(level="warning", text="no display is here: the run goes on without a window"))
+            config = replace(config, headed=False)
         if self.opening.video is not None:
             config = replace(config, video=run.folder.path / self.opening.video)
         return WebContext(

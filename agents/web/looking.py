@@ -11,6 +11,7 @@ from agentkit.contracts.event import Observed, Recalled
 from .context import WebContext
 from .library import Library
 from .page import load_snapshot, without_ids
+from .restored import tell_of_loss
 from .state import WebState, first_state
 
 
@@ -41,6 +42,8 @@ class Looking:
 
         found = await context.run.journal.read("observe", {"number": seen}, look)
         page = found["page"]
+        if found["restored"] and seen:
+            tell_of_loss(state, load_snapshot(page), len(found.get("tabs", ())), context)
         text = load_snapshot(page).text()
         context.run.emit(Observed(url=page["url"], title=page["title"], text=text, image=found["screen"]))
         return {

@@ -18,7 +18,7 @@ from agentkit.contracts.evaluation import Evaluation, Metric
 from agentkit.errors import ModelError, ToolError, UsageError
 from agentkit.runtime.cast import Cast
 
-from ...agents.web import Policy, Ranking, WebAgent
+from ...agents.web import LookAhead, Policy, Ranking, WebAgent
 from ...tools.browser import launch
 from ..intervals import average, proportion
 from ..keep import keep
@@ -40,13 +40,17 @@ NUMBERS = ("reward", "steps", "calls", "tokens", "seconds")
 
 @dataclass(frozen=True)
 class Setup:
-    """Who plays, and how. ``memory``: None (the user's, else the exemplars that ship), ``"off"``, or a folder."""
+    """Who plays, and how. ``memory``: None (the user's, else the exemplars that ship), ``"off"``, or a folder.
+
+    ``look_ahead`` is no column: rows with it and without it are kept in folders of their own.
+    """
 
     model: str | None = None
     policy: str = "rank"
     memory: str | None = None
     ranking: Ranking = field(default_factory=Ranking)
     max_steps: int = 15
+    look_ahead: LookAhead | None = None
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
@@ -72,7 +76,13 @@ class Setup:
         own: Policy | Any = ExpertPolicy() if self.policy == "experts" else self.policy
         memory = "off" if self.policy == "experts" else self.memory
         return WebAgent(
-            settings=settings, cast=cast, policy=own, memory=memory, ranking=self.ranking, browser=browser
+            settings=settings,
+            cast=cast,
+            policy=own,
+            memory=memory,
+            ranking=self.ranking,
+            browser=browser,
+            look_ahead=self.look_ahead,
         )
 
 

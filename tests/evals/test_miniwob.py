@@ -22,6 +22,7 @@ from agentkit.evals.miniwob import (
     session_config,
     tasks_of,
 )
+from agentkit.evals.miniwob.ahead import paired
 from agentkit.evals.miniwob.demonstrate import demonstrate
 from agentkit.evals.miniwob.experts import EXPERTS, ExpertPolicy
 from agentkit.evals.miniwob.runner import evaluate
@@ -192,3 +193,16 @@ def test_seeds_are_read_as_written(numbers):
 def test_what_names_no_seeds_is_a_usage_error(text):
     with pytest.raises(UsageError):
         seeds_of(text)
+
+
+def test_looking_ahead_is_measured_over_the_same_episodes():
+    def rows(*wins: bool, calls: int) -> list[dict[str, Any]]:
+        costs = {"steps": 1, "calls": calls, "seconds": 1.0}
+        return [{"task": "a", "seed": 10000 + n, "success": win, **costs} for n, win in enumerate(wins)]
+
+    plain, ahead = rows(True, False, False, False, calls=2), rows(True, True, True, False, calls=5)
+    found = paired(plain, ahead)
+    assert (found["success/plain"].mean, found["success/ahead"].mean) == (0.25, 0.75)
+    assert (found["success/difference"].mean, found["calls/difference"].mean) == (0.5, 3.0)
+    with pytest.raises(UsageError):
+        paired(plain, ahead[:3])

@@ -136,9 +136,14 @@ async def start(launcher: Callable[..., Awaitable[T]], *, headed: bool, **option
         raise UsageError(f"the browser {program} does not start: {first}", mend=MEND) from error
 
 
+def has_display() -> bool:
+    """Say whether a window can be shown here, as far as the environment tells."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def require_display(mend: str = DISPLAY) -> None:
     """Raise ``UsageError`` when no window can be shown here."""
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if not has_display():
         raise UsageError("a window needs a display, and there is none here", mend=mend)
 
 

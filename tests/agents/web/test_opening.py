@@ -113,3 +113,30 @@ async def test_a_proxys_credentials_are_nowhere_in_the_run(site, browser, monkey
     monkeypatch.delenv("AGENTKIT_PROXY")
     with pytest.raises(UsageError, match="needs its credentials again"):
         made_again(run_of(result))
+
+
+async def test_a_run_in_a_window_goes_on_without_one_where_there_is_no_display(site, browser, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    web = WebAgent(Chooser(*REGISTER), memory="off", browser=SessionConfig(headed=True))
+    web.browser = browser
+    paused = await web.arun(TASK, url=site.url)
+    assert paused.status == "needs_input"
+    again = WebAgent(Chooser(*REGISTER), memory="off", browser=SessionConfig(headed=True))
+    result = await again.aresume(paused, "yes")
+    assert (result.status, len(site.received)) == ("done", 1)
+    assert "without a window" in (Path(run_of(result)) / "events.jsonl").read_text()
+
+
+async def test_what_is_lost_of_a_page_is_told_when_the_run_goes_on(site, browser):
+    def kept(node: str, update: Any) -> None:
+        if node == "observe":
+            agent.stop()
+
+    agent = WebAgent(Chooser("finish", 'click link "About"'), memory="off", browser=browser)
+    agent.hooks.append(kept)
+    stopped = await agent.arun("Read about it.", url=site.url)
+    site.page = lambda path, query: "<title>Moved</title><p>Nothing is here any more</p>"
+    again = WebAgent(Chooser("finish"), memory="off", browser=browser)
+    result = await again.aresume(stopped)
+    assert "is not as it was left" in (Path(run_of(result)) / "events.jsonl").read_text()
