@@ -11,6 +11,9 @@ import pytest
 
 from agentkit.agents.web import WebAgent
 from agentkit.errors import UsageError
+from agentkit.memory.remember import exemplar_of
+from agentkit.runs.folder import RunFolder
+from agentkit.runs.report import write_report
 from agentkit.tools.browser import Secret
 from agentkit.tools.browser.redact import Redactor
 from tests.results import output_of, question_of, run_of
@@ -55,7 +58,11 @@ async def test_a_login_leaves_the_secret_in_no_file_and_in_no_prompt(site, brows
     assert site.effects.logins == [{"user": "ada", "password": VALUE}]
     assert result.status == "done"
     assert [step["action"] for step in output_of(result)["steps"]] == list(LOGIN[:3])
+    # The report, and what is remembered of the run, are made of its files.
+    folder = RunFolder.open(Path(run_of(result)))
+    write_report(folder.path)
     assert leaks(run_of(result)) == []
+    assert Redactor({"x": VALUE}).spans(exemplar_of(folder).model_dump_json()) == []
     assert Redactor({"x": VALUE}).spans("\n".join([*said, result.model_dump_json()])) == []
     # The page says it in many ways, and each was seen with its name.
     observed = [json.loads(line) for line in said if '"observed"' in line][-1]
