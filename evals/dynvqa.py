@@ -7,8 +7,6 @@ nothing is downloaded here.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,13 +22,16 @@ from agentkit.runtime.cast import Cast
 
 from ..agents.research import ResearchAgent
 from ..agents.research.agent import source_of
-from ..tools.retrieval import Capability, Passage, Query, Source
+from ..tools.retrieval import Source
+from ..tools.retrieval.cache import Cached
 from .intervals import average, proportion
 from .keep import keep
-from .research.kept import Kept
+from .research.kept import check_alike
 from .research.metrics import exact, f1, f1_recall
+from .research.run import model_of
+from .rows import Rows
 
-SEARCHES = "searches.jsonl"
+SEARCHES = "searches"
 
 
 class Line(BaseModel):
@@ -47,30 +48,6 @@ class Line(BaseModel):
     @property
     def language(self) -> Literal["zh", "en"]:
         return "zh" if self.question_id.startswith("zh") else "en"
-
-
-class CachedSource:
-    """A source whose answers are kept in a file, so that a run can be repeated without it."""
-
-    def __init__(self, source: Source, path: Path) -> None:
-        self._source, self._path = source, path
-        self.name = source.name
-        self.capabilities: frozenset[Capability] = source.capabilities
-        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-        self._kept: dict[str, list[Any]] = {entry["key"]: entry["found"] for entry in map(json.loads, lines)}
-
-    async def search(self, query: Query, k: int = 5) -> list[Passage]:
-        key = self._key(query, k)
-        if key not in self._kept:
-            found = await self._source.search(query, k)
-            self._kept[key] = [passage.model_dump(mode="json") for passage in found]
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "found": self._kept[key]}) + "\n")
-        return [Passage.model_validate(item) for item in self._kept[key]]
-
-    def _key(self, query: Query, k: int) -> str:
-        asked = [self.name, query.text, query.image.sha256 if query.image else None, query.want, k]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def load(path: Path) -> list[Line]:
@@ -108,10 +85,11 @@ async def evaluate(
     """
     asked = load(data)[:items]
     folder = out or Path(settings.runs) / "dynvqa"
-    kept = Kept(folder, "rows.jsonl")
-    done = {row["question_id"] for row in kept.rows}
+    kept = Rows(folder, ("question_id",))
+    about = _about(settings, index)
+    check_alike(kept, **about)
     given = list(sources) if sources is not None else [source_of(f"index:{index}")] if index else []
-    cached = [CachedSource(source, folder / f"{source.name}-{SEARCHES}") for source in given]
+    cached = [Cached(source, folder / SEARCHES) for source in given]
     cast = Cast(settings)
     try:
         agent = ResearchAgent(
@@ -120,14 +98,15 @@ async def evaluate(
             settings=settings.model_copy(update={"runs": folder / "runs"}),
             cast=cast,
         )
-        left = [line for line in asked if line.question_id not in done]
+        left = [line for line in asked if kept.find({"question_id": line.question_id}) is None]
         for number, line in enumerate(left, start=1):
             row = await _answer(agent, line, data.parent)
-            kept.add([row])
+            kept.add([row | about])
             say(f"{number} of {len(left)}: {line.question_id}: F1-recall {row['f1_recall']:.2f}")
     finally:
         await cast.aclose()
-    mine = [row for row in kept.rows if row["question_id"] in {line.question_id for line in asked}]
+    found = (kept.find({"question_id": line.question_id}) for line in asked)
+    mine = [row for row in found if row is not None]
     metrics = {}
     for language in ("en", "zh"):
         some = [row for row in mine if row["language"] == language]
@@ -139,8 +118,13 @@ async def evaluate(
         "exact": proportion(sum(row["exact"] == 1 for row in mine), len(mine)),
         "searches": average([row["searches"] for row in mine]),
     }
-    model = settings.decide or settings.model or "smollm2"
+    model = model_of(settings)
     return keep(Evaluation(name="dynvqa", model=model, items=len(mine), metrics=metrics, rows=mine), out)
+
+
+def _about(settings: Settings, index: Path | None) -> dict[str, str | None]:
+    """Return what all rows of a folder have alike."""
+    return {"model": model_of(settings), "index": str(index.absolute()) if index else None}
 
 
 async def _answer(agent: ResearchAgent, line: Line, folder: Path) -> dict[str, Any]:

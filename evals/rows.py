@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ class Rows:
         self._known: dict[tuple[Any, ...], Row] = {}
         if self._file is not None and self._file.is_file():
             self._load(self._file)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._known.values())
 
     def find(self, wanted: Row) -> Row | None:
         """Return the row with the same key, None when there is none."""

@@ -23,10 +23,12 @@ from ...agents.research.features import NAMES
 from ...tools.retrieval import Source
 from ..intervals import proportion
 from ..keep import keep
+from ..rows import Rows
 from . import corpus
-from .kept import Kept
+from .kept import check_alike
 from .metrics import auroc, f1
 from .questions import Item, questions
+from .run import model_of
 
 # Seeds of questions: to fit on, to choose the thresholds by, to measure on after training, and of the evaluation.
 TRAIN, TUNE, HELD_OUT, TEST = 100_000, 10_000, 15_000, 1
@@ -59,8 +61,9 @@ async def roll_out(
 
     A draft for a question that has no answer is never right. Rows that ``folder`` has already are not made again.
     """
-    kept = Kept(folder, "practice.jsonl")
-    done = {row["seed"] for row in kept.rows}
+    kept = Rows(folder, ("seed", "round"), name="practice.jsonl")
+    check_alike(kept, model=model_of(settings))
+    done = {row["seed"] for row in kept}
     left = [item for item in asked if item.seed not in done]
     if left:
         index = await corpus.build(folder / "index", say)
@@ -81,7 +84,7 @@ async def roll_out(
             "right": _is_right(row["draft"], by_seed[row["seed"]]),
             "answerable": by_seed[row["seed"]].answerable,
         }
-        for row in kept.rows
+        for row in kept
         if row["seed"] in by_seed
     ]
 
@@ -113,7 +116,7 @@ async def train(
     about = {
         "practice": f"{len(rows)} drafts of {items} questions from seed {TRAIN}",
         "thresholds": f"refuses at least {REFUSED} of the questions without an answer among {more} from seed {TUNE}",
-        "model": settings.decide or settings.model or "smollm2",
+        "model": model_of(settings),
         "version": VERSION,
         "auroc": round(found.metrics["AUROC"].mean, 3),
         "measured": f"{found.items} questions from seed {HELD_OUT}",
@@ -173,7 +176,7 @@ def measure(
         }
         for row, score in zip(drafts, scores, strict=True)
     ]
-    model = settings.decide or settings.model or "smollm2"
+    model = model_of(settings)
     return Evaluation(name=name, model=model, items=len(set(seeds)), metrics=metrics, rows=kept)
 
 
@@ -193,6 +196,7 @@ async def _practise(
                 "round": judged["round"],
                 "draft": draft,
                 "features": judged["features"],
+                "model": model_of(settings),
             }
         )
     return rows

@@ -18,14 +18,16 @@ from ...agents.research import ResearchAgent
 from ...tools.retrieval import Source
 from ..intervals import average, paired_difference, proportion
 from ..keep import keep
+from ..rows import Rows
 from . import corpus
-from .kept import Kept
+from .kept import check_alike
 from .metrics import exact, f1, ndcg_at, recall_at
 from .questions import Item, questions
 from .reward import reward, turns_of
 
 SUBSET = 60
 BASELINE = "two steps"
+KEY = ("arm", "seed")
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,18 @@ async def evaluate(
     rows = await run(settings, folder, arms, questions(items or SUBSET), say=say)
     found = Evaluation(
         name="research",
-        model=settings.decide or settings.model or "smollm2",
+        model=model_of(settings),
         items=items or SUBSET,
         metrics=(metrics := summary(rows)),
         rows=rows,
         table=table(metrics),
     )
     return keep(found, out)
+
+
+def model_of(settings: Settings) -> str:
+    """Return the reference of the model that decides."""
+    return settings.decide or settings.model or "smollm2"
 
 
 def table(metrics: Mapping[str, Metric]) -> str:
@@ -104,11 +111,11 @@ async def run(
     say: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
     """Return a row an arm and question; rows that ``folder`` has already are not made again."""
-    kept = Kept(folder, "rows.jsonl")
+    kept, model = Rows(folder, KEY), model_of(settings)
+    check_alike(kept, model=model)
     # Arms take turns: a run that is stopped has the same questions in all of them.
     wanted = [(arm, item) for item in asked for arm in arms]
-    done = {(row["arm"], row["seed"]) for row in kept.rows}
-    left = [(arm, item) for arm, item in wanted if (arm.name, item.seed) not in done]
+    left = [(arm, item) for arm, item in wanted if kept.find({"arm": arm.name, "seed": item.seed}) is None]
     if left:
         index = await corpus.build(folder / "index", say)
         cast = Cast(settings)
@@ -117,15 +124,15 @@ async def run(
                 row = await run_item(
                     arm, item, [index], settings.model_copy(update={"runs": folder / "runs"}), cast
                 )
-                kept.add([row])
+                kept.add([row | {"model": model}])
                 say(
                     f"{number} of {len(left)}: {arm.name}, {item.family}: {row['f1']:.2f} in {row['seconds']:.1f} s"
                 )
         finally:
             await cast.aclose()
             index.close()
-    names, seeds = {arm.name for arm in arms}, {item.seed for item in asked}
-    return [row for row in kept.rows if row["arm"] in names and row["seed"] in seeds]
+    found = (kept.find({"arm": arm.name, "seed": item.seed}) for arm, item in wanted)
+    return [row for row in found if row is not None]
 
 
 async def run_item(

@@ -226,7 +226,7 @@ class Counting:
         return [Passage(id="1", source="counting", text=text, title="Peru", document="peru.txt")]
 
 
-async def test_dynvqa_reads_the_published_keys_and_repeats_from_its_cache(tmp_path: Path) -> None:
+def test_dynvqa_reads_the_published_keys(tmp_path: Path) -> None:
     lines = [
         {
             "image_url": "https://example.org/none.jpg",
@@ -241,13 +241,6 @@ async def test_dynvqa_reads_the_published_keys_and_repeats_from_its_cache(tmp_pa
     data = tmp_path / "data.jsonl"
     data.write_text("\n".join(json.dumps(line) for line in lines), "utf-8")
     assert [line.query for line in dynvqa.load(data)] == ["capital of Peru"] * 2
-    source = Counting()
-    cached = dynvqa.CachedSource(source, tmp_path / "cache.jsonl")
-    query = Query(text="What is the capital of Peru?")
-    assert await cached.search(query) == await cached.search(query)
-    again = dynvqa.CachedSource(source, tmp_path / "cache.jsonl")
-    assert (await again.search(query))[0].text == "The capital of Peru is Lima."
-    assert source.searches == 1
     data.write_text(data.read_text("utf-8") + "\n{}", "utf-8")
     with pytest.raises(UsageError, match=r"data\.jsonl:3"):
         dynvqa.load(data)
@@ -263,4 +256,11 @@ async def test_dynvqa_is_scored_and_goes_on_where_it_was_stopped(tmp_path: Path)
     assert (first.items, first.metrics["F1-recall"].mean) == (1, 1.0)
     both = await dynvqa.evaluate(settings, tmp_path / "out", data=data, sources=[source])
     assert (both.items, both.metrics["en/F1-recall"].mean) == (2, 1.0)
+    # What was searched for is kept: the second question is the first again.
     assert source.searches == 1
+    with (tmp_path / "out" / "rows.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"question_id": "en2", "f1_rec')
+    again = await dynvqa.evaluate(settings, tmp_path / "out", data=data, sources=[source])
+    assert again.rows == both.rows
+    with pytest.raises(UsageError, match="made with the model 'smollm2', not with 'mini'"):
+        await dynvqa.evaluate(Settings.load(model="mini"), tmp_path / "out", data=data, sources=[source])
