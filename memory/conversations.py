@@ -20,7 +20,7 @@ from .exemplars import default_folder
 
 FILE = "conversations.sqlite"
 PICTURES = "pictures"
-VERSION = 2
+VERSION = 3
 LONGEST_NAME = 200
 # Two processes may talk at once: each waits this many seconds for the other's write.
 PATIENCE = 30.0
@@ -40,6 +40,18 @@ CREATE TABLE IF NOT EXISTS pictures (
     digest TEXT NOT NULL, turn INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
     PRIMARY KEY (digest, turn)
 );
+CREATE TABLE IF NOT EXISTS digests (
+    conversation INTEGER PRIMARY KEY REFERENCES conversations(id) ON DELETE CASCADE,
+    upto INTEGER NOT NULL, data TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS vectors (
+    turn INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE, embedder TEXT NOT NULL, data BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sights (
+    turn INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE, picture TEXT NOT NULL,
+    kind TEXT NOT NULL, text TEXT NOT NULL, trust TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sights_of_turns ON sights(turn);
 CREATE UNIQUE INDEX IF NOT EXISTS conversation_keys ON conversations(key);
 CREATE UNIQUE INDEX IF NOT EXISTS turn_keys ON turns(key);
 CREATE INDEX IF NOT EXISTS runs ON turns(run)
@@ -114,7 +126,7 @@ class Conversations:
 
     def create(self, name: str) -> Conversation:
         """Add a conversation without turns. Raises ``UsageError`` when there is one of this name."""
-        with self._writing() as db:
+        with self.writing() as db:
             if db.execute("SELECT 1 FROM conversations WHERE name = ?", (checked_name(name),)).fetchone():
                 raise UsageError(f"there is a conversation {name!r} already")
             self._owner(db, name, time.time())
@@ -122,12 +134,12 @@ class Conversations:
 
     def find(self, key: str) -> Conversation:
         """Return the conversation of a key. Raises ``UsageError`` when it is not there."""
-        with self._reading() as db:
+        with self.reading() as db:
             return self._one(db, "key", key)
 
     def key_of(self, name: str) -> str | None:
         """Return the key of the conversation of a name, None when there is none."""
-        with self._reading() as db:
+        with self.reading() as db:
             row = db.execute("SELECT key FROM conversations WHERE name = ?", (name,)).fetchone()
         return row[0] if row is not None else None
 
@@ -146,7 +158,7 @@ class Conversations:
         ``turns`` leaves it out until ``add`` ends it, under whatever name the conversation then has.
         """
         when = time.time() if at is None else at
-        with self._writing() as db:
+        with self.writing() as db:
             if key is not None and db.execute("SELECT 1 FROM turns WHERE key = ?", (key,)).fetchone():
                 return key, False
             key = key or new_key()
@@ -156,13 +168,17 @@ class Conversations:
 
     def reopen(self, key: str) -> None:
         """Mark a turn as under way again (its run is resumed)."""
-        with self._writing() as db:
-            db.execute("UPDATE turns SET done = 0 WHERE key = ?", (key,))
+        with self.writing() as db:
+            row = db.execute(
+                "UPDATE turns SET done = 0 WHERE key = ? RETURNING conversation, id", (key,)
+            ).fetchone()
+            if row is not None:
+                _outdate(db, *row)
 
     def add(self, name: str, run: str, messages: Sequence[Message], *, at: float | None = None) -> None:
         """Add the turn of a run; the same run again replaces it, so that a resumed run may add it once more."""
         when = time.time() if at is None else at
-        with self._writing() as db:
+        with self.writing() as db:
             begun = db.execute("SELECT conversation FROM turns WHERE run = ? AND NOT done", (run,)).fetchone()
             owner = begun[0] if begun else self._owner(db, checked_name(name), when)
             db.execute("UPDATE conversations SET updated = ? WHERE id = ?", (when, owner))
@@ -173,7 +189,7 @@ class Conversations:
 
         Turns that are under way, or never ended, are among them only if ``unfinished``.
         """
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute(
                 "SELECT run, time, messages, key, done FROM turns WHERE conversation = "
                 "(SELECT id FROM conversations WHERE name = ?) AND (done OR ?) ORDER BY id DESC LIMIT ?",
@@ -183,7 +199,7 @@ class Conversations:
 
     def turn(self, key: str) -> tuple[str, Turn]:
         """Return the name of the conversation and the turn of a key. Raises ``UsageError`` when it is not there."""
-        with self._reading() as db:
+        with self.reading() as db:
             row = db.execute(
                 "SELECT t.run, t.time, t.messages, t.key, t.done, c.name FROM turns t "
                 "JOIN conversations c ON c.id = t.conversation WHERE t.key = ?",
@@ -195,7 +211,7 @@ class Conversations:
 
     def copy(self, keys: Sequence[str], name: str) -> None:
         """Add copies of turns to a conversation, in the order given; they share their runs."""
-        with self._writing() as db:
+        with self.writing() as db:
             owner = self._owner(db, name, time.time())
             for key in keys:
                 made = db.execute(
@@ -210,10 +226,16 @@ class Conversations:
                     "WHERE t.key = ?"
                 )
                 db.execute(pictures, (made[0], key))
+                source = (made[0], key)
+                of_turn = "WHERE turn = (SELECT id FROM turns WHERE key = ?)"
+                db.execute(f"INSERT INTO vectors SELECT ?, embedder, data FROM vectors {of_turn}", source)
+                db.execute(
+                    f"INSERT INTO sights SELECT ?, picture, kind, text, trust FROM sights {of_turn}", source
+                )
 
     def holds(self, run: str) -> bool:
         """Return whether a turn of any conversation was this run."""
-        with self._reading() as db:
+        with self.reading() as db:
             return db.execute("SELECT 1 FROM turns WHERE run = ?", (run,)).fetchone() is not None
 
     def picture(self, digest: str) -> Image:
@@ -227,7 +249,7 @@ class Conversations:
 
     def list(self) -> list[Conversation]:
         """Return the conversations, the one used last first."""
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute(
                 f"SELECT {LISTED} FROM conversations c ORDER BY updated DESC, id DESC"
             ).fetchall()
@@ -236,7 +258,7 @@ class Conversations:
     def search(self, text: str) -> list[Hit]:
         """Return the turns that hold ``text`` (case does not matter), the newest first."""
         wanted = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute(
                 "SELECT name, number, run, text FROM (SELECT c.name, t.run, t.text, t.id, "
                 "ROW_NUMBER() OVER (PARTITION BY t.conversation ORDER BY t.id) AS number "
@@ -248,7 +270,7 @@ class Conversations:
 
     def rename(self, old: str, new: str) -> None:
         """Give a conversation another name."""
-        with self._writing() as db:
+        with self.writing() as db:
             try:
                 changed = db.execute(
                     "UPDATE conversations SET name = ? WHERE name = ?", (checked_name(new), old)
@@ -263,7 +285,7 @@ class Conversations:
 
         The run folders of its turns are not touched.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             if not db.execute("DELETE FROM conversations WHERE name = ?", (name,)).rowcount:
                 raise NotKept(f"there is no conversation {name!r}")
             used = {digest for (digest,) in db.execute("SELECT DISTINCT digest FROM pictures")}
@@ -309,6 +331,7 @@ class Conversations:
             "text = excluded.text, done = excluded.done RETURNING id",
             (owner, run, when, data, text, key, done),
         ).fetchone()
+        _outdate(db, owner, turn)
         for image in {image.origin for image in images_of(messages)}:
             self._put(image)
             db.execute("INSERT OR IGNORE INTO pictures VALUES (?, ?)", (image.sha256, turn))
@@ -322,7 +345,8 @@ class Conversations:
             draft.replace(target)
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the database to what this package keeps beside the turns."""
         db = self._connect()
         try:
             yield db
@@ -330,8 +354,9 @@ class Conversations:
             db.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._reading() as db:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the database for one transaction."""
+        with self._turn, self.reading() as db:
             # At once, not at the first write: a picture is put or removed only by who holds the lock.
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -371,7 +396,7 @@ class Conversations:
 
     def _version(self, db: sqlite3.Connection) -> int:
         (found,) = db.execute("PRAGMA user_version").fetchone()
-        if found not in (0, 1, VERSION):
+        if found not in range(VERSION + 1):
             raise UsageError(f"{self.folder / FILE} is of version {found}; this agentkit reads {VERSION}")
         return found
 
@@ -379,6 +404,13 @@ class Conversations:
 def new_key() -> str:
     """Return a random key of a conversation or a turn: 16 hexadecimal digits."""
     return secrets.token_hex(8)
+
+
+def _outdate(db: sqlite3.Connection, conversation: int, turn: int) -> None:
+    """Forget what was made of a turn that is written anew."""
+    db.execute("DELETE FROM digests WHERE conversation = ? AND upto >= ?", (conversation, turn))
+    db.execute("DELETE FROM vectors WHERE turn = ?", (turn,))
+    db.execute("DELETE FROM sights WHERE turn = ?", (turn,))
 
 
 def _turn(row: Sequence[Any]) -> Turn:

@@ -114,6 +114,13 @@ def _recalled(event: ev.Recalled) -> Line | None:
     return f"  ~ recalled: {best.get('task', best.get('id', ''))}{near}{more}", "cyan"
 
 
+def _condensed(event: ev.Condensed) -> Line:
+    return (
+        f"  ~ condensed {counted(event.turns, 'earlier turn')} ({event.tokens} tokens to {event.left})",
+        "dim",
+    )
+
+
 def _spent(event: ev.BudgetSpent) -> Line:
     return f"  ■ the budget of {event.allowed:g} {event.limit} is spent", "yellow"
 
@@ -144,6 +151,7 @@ _LINES: list[tuple[type[ev.EventBase], Callable[[Any], Line | None]]] = [
     (ev.Corrected, _corrected),
     (ev.Remembered, _remembered),
     (ev.Recalled, _recalled),
+    (ev.Condensed, _condensed),
     (ev.BudgetSpent, _spent),
     (ev.Decided, _decided),
     (ev.LookedAhead, _looked_ahead),

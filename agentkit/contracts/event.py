@@ -259,6 +259,20 @@ class Recalled(EventBase):
     items: list[dict[str, Any]] = Field(default_factory=list)
 
 
+class Condensed(EventBase):
+    """Earlier turns of a conversation that no longer fit were put into its digest, which holds ``upto`` turns now.
+
+    ``turns`` of ``tokens`` tokens became lines of ``left`` tokens; ``by`` is who wrote them: rules, or a model.
+    """
+
+    kind: Literal["condensed"] = "condensed"
+    turns: int
+    upto: int
+    by: str = "rules"
+    tokens: int = 0
+    left: int = 0
+
+
 class Retrieved(EventBase):
     """What came of one step of research: the sub-question, the search, what was read in what it found.
 
@@ -327,6 +341,7 @@ Event = Annotated[
     | Said
     | Remembered
     | Recalled
+    | Condensed
     | Retrieved
     | BudgetSpent
     | Decided

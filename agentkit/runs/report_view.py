@@ -287,6 +287,8 @@ def chips_of(events: Sequence[ev.EventBase]) -> list[tuple[str, str]]:
                 chips.append(("retrieved", event.answer or "not found"))
             case ev.Recalled():
                 chips.append(("recalled", f"recalled {len(event.items)}"))
+            case ev.Condensed():
+                chips.append(("condensed", f"condensed {event.turns} turns"))
             case ev.Decided():
                 chips.append(("decided", f"decided on “{event.choice}”"))
             case ev.LookedAhead():

@@ -19,7 +19,7 @@ Argument = Literal["images", "url", "conversation"]
 EXAMPLES = Path(__file__).with_name("examples.toml")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # The nodes of the chat's own graph.
-TAKEN = frozenset({"recall", "route", "where", "wonder", "remember"})
+TAKEN = frozenset({"recall", "route", "where", "wonder", "gather", "remember"})
 
 
 @dataclass(frozen=True)

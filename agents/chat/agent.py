@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 
 from agentkit.content import Image, Message, dump, images_of
-from agentkit.contracts.event import Note, Said
+from agentkit.contracts.event import Condensed, Note, Said
 from agentkit.contracts.result import Evidence
 from agentkit.errors import MissingExtra, UsageError
 from agentkit.models import Model, Sampling
@@ -24,20 +24,21 @@ from agentkit.runtime.run import Run
 from agentkit.toolset import Toolset
 from agentkit.toolset.toolset import ToolLike
 
-from ...memory.conversations import Conversations, checked_name
+from ...memory.condensed import Beside
+from ...memory.conversations import Conversations, Turn, checked_name
 from ...tools.retrieval import Source
 from . import past, routing
 from .ability import Ability, built_in, with_own
 from .asking import LOST, Unclear, unclear
+from .gather import Past, extended, tokens_of
 from .nearness import Nearness
-from .prompt import edits_of, prompt_of, room_of
+from .prompt import edits_of, last_message, prompt_of, room_of
+from .recollect import likeness, nearest, text_of
 from .routing import Route
 
 State = dict[str, Any]
 
 STEPS = 60
-# More of the past is not recalled.
-TURNS = 100
 SAMPLING = Sampling(max_tokens=512)
 # What other abilities say holds words of pages, documents or tools.
 OWN_WORDS = ("answer", "look")
@@ -45,9 +46,11 @@ INSTRUCTIONS = "You are a helpful assistant. Answer shortly and say when you do 
 
 
 class ChatState(TypedDict, total=False):
-    """Plain data: ``images`` are digests, ``past`` dumped messages, ``route`` how the turn goes.
+    """Plain data: ``images`` are digests, ``route`` says how the turn goes.
 
-    ``said`` are the user's own words, a text for each earlier turn, also of those that are not in ``past``.
+    ``past`` are the turns that ``digest`` does not hold (dumped messages), with their ``keys``; ``first`` how many were
+    before them, ``upto`` how many the digest holds, ``near`` those of them that matter now. ``said`` are the user's own
+    words, a text for each earlier turn, also of those that are not in ``past``; ``pictures`` all earlier pictures.
     ``unclear`` is the question that an unclear turn raises, ``clarified`` what the user said to it.
     """
 
@@ -56,7 +59,13 @@ class ChatState(TypedDict, total=False):
     conversation: str | None
     url: str | None
     past: list[dict[str, Any]]
+    keys: list[str]
+    first: int
+    digest: dict[str, Any] | None
+    upto: int
+    near: list[dict[str, Any]]
     said: list[str]
+    pictures: list[str]
     route: str
     unclear: dict[str, Any]
     clarified: str
@@ -155,22 +164,31 @@ class ChatAgent(GraphAgent):
         return Outcome(state.get("answer"), evidence, output, state.get("failure"))
 
     def build(self) -> StateGraph:
-        """recall -> route -> (an ability | wonder -> ask -> route | where -> browse) -> remember"""
+        """recall -> route -> (gather -> answer | another ability | wonder -> ask -> route | where) -> remember"""
         graph = StateGraph(ChatState)
-        for function in (self.recall, self.route, self.where, self.wonder, self.ask, self.remember):
+        for function in (
+            self.recall,
+            self.route,
+            self.where,
+            self.wonder,
+            self.ask,
+            self.gather,
+            self.remember,
+        ):
             graph.add_node(function.__name__, self.node(function))
         graph.add_node("answer", self.node(self.answer, step=True))
         others = [name for name in self.abilities if name not in ("answer", "ask")]
         for name in others:
             graph.add_node(name, self.node(self._doing(name)))
-        abilities = ["answer", *others]
+        abilities = ["gather", *others]
         graph.add_edge(START, "recall")
         graph.add_edge("recall", "route")
         graph.add_conditional_edges("route", _next, [*abilities, "where", "wonder"])
-        graph.add_conditional_edges("where", _next, ["answer", "browse"])
+        graph.add_conditional_edges("where", _next, ["gather", "browse"])
         graph.add_edge("wonder", "ask")
         graph.add_conditional_edges("ask", _next, [*abilities, "where", "route"])
-        for name in abilities:
+        graph.add_edge("gather", "answer")
+        for name in ("answer", *others):
             graph.add_edge(name, "remember")
         graph.add_edge("remember", END)
         return graph
@@ -178,22 +196,16 @@ class ChatAgent(GraphAgent):
     # Nodes.
 
     async def recall(self, state: ChatState, context: Context) -> State:
-        """Read what was said before."""
+        """Read what was said before: the turns that no digest holds, the digest, and earlier turns that matter now."""
         name = state.get("conversation")
         if name is None:
             earlier = state.get("past", [])
-            return {"past": earlier, "said": past.said(earlier)}
+            return {"past": earlier, "said": past.said(earlier), "pictures": past.pictures_in(earlier)}
 
-        async def fetch() -> list[dict[str, Any]]:
-            return await asyncio.to_thread(past.recall, self.conversations, name, context.run, TURNS)
+        async def fetch() -> State:
+            return await self._recalled(name, state.get("task", ""), context)
 
-        async def words() -> list[str]:
-            turns = await asyncio.to_thread(self.conversations.turns, name)
-            return [text for turn in turns for text in past.said(turn.messages)]
-
-        read = context.run.journal.read
-        earlier = await read("conversation", {"name": name}, fetch)
-        return {"past": earlier, "said": await read("said", {"name": name}, words)}
+        return await context.run.journal.read("conversation", {"name": name}, fetch)
 
     async def route(self, state: ChatState, context: Context) -> State:
         """Find out what the turn needs."""
@@ -235,6 +247,32 @@ class ChatAgent(GraphAgent):
         url = routing.address_of(answer)
         return {"url": url} if url else self._routed(context, "answer")
 
+    async def gather(self, state: ChatState, context: Context) -> State:
+        """Condense what of the past is too long for the model: once, into the digest that is kept with the turns."""
+        known = Past.of(state)
+        model = await context.model("decide")
+        room = self._room(state, model)
+        count = known.overflow(room)
+        if not count:
+            return {}
+        before = sum(map(tokens_of, known.window[:count]))
+        digest, trouble = await extended(model, known, count)
+        if trouble is not None:
+            context.run.emit(Note(level="warning", text=f"condensed by rules: {trouble}"))
+        after = sum(line.tokens for line in digest.lines if line.turn > known.digest.upto)
+        context.run.emit(Condensed(turns=count, upto=digest.upto, by=digest.by, tokens=before, left=after))
+        name, keys = state.get("conversation"), state.get("keys", [])
+        if name is not None:
+            last = keys[digest.upto - known.first - 1]
+
+            async def store() -> None:
+                await asyncio.to_thread(Beside(self.conversations).keep_digest, name, last, digest.dump())
+
+            arguments = {"conversation": name, "upto": last}
+            effect = Effect("condense", arguments, f"condense earlier turns of {name!r}", replayable=True)
+            await context.run.journal.act(effect, store)
+        return {"digest": digest.dump(), "upto": digest.upto}
+
     async def answer(self, state: ChatState, context: Context) -> State:
         """Answer from the conversation, streaming."""
         model = await context.model("decide")
@@ -243,9 +281,11 @@ class ChatAgent(GraphAgent):
         ledger = past.ledger(state)
         for conflict in ledger.conflicts:
             context.run.emit(Note(text=conflict.text))
-        earlier = past.shown(context.run, state.get("past", []))
-        question = past.question(past.said_in(state), shown)
-        prompt = prompt_of(self.instructions, earlier, question, ledger, room_of(model))
+        known, said = Past.of(state), past.said_in(state)
+        earlier = past.shown(context.run, [message for turn in known.window for message in turn])
+        notes = known.notes(said, self._room(state, model))
+        question = past.question(said, shown)
+        prompt = prompt_of(self.instructions, earlier, question, ledger, room_of(model), notes)
         edits = edits_of(model, ledger, self.boost)
         text = ""
         async for chunk in model.stream(prompt, sampling=SAMPLING, edits=edits):
@@ -277,13 +317,52 @@ class ChatAgent(GraphAgent):
 
     # Inside.
 
+    async def _recalled(self, name: str, query: str, context: Context) -> State:
+        """Return what a conversation brings to a turn, in one read of it: plain data."""
+        beside = Beside(self.conversations)
+        whole = await asyncio.to_thread(beside.read, name)
+        old, new = whole.turns[: whole.upto], whole.turns[whole.upto :]
+        near = [{"turn": i + 1, "messages": old[i].messages} for i in await self._near(name, old, query)]
+        tail = [message for turn in new for message in turn.messages]
+        shown = [*tail, *(message for item in near for message in item["messages"])]
+        await asyncio.to_thread(past.put_pictures, self.conversations, shown, context.run)
+        return {
+            "past": tail,
+            "keys": [turn.key for turn in new],
+            "first": len(old),
+            "said": [text for turn in whole.turns for text in past.said(turn.messages)],
+            "digest": whole.digest,
+            "upto": whole.upto,
+            "near": near,
+            "pictures": past.pictures_in([message for turn in whole.turns for message in turn.messages]),
+        }
+
+    async def _near(self, name: str, turns: Sequence[Turn], query: str) -> list[int]:
+        """Return the places of the earlier turns that matter to a query, the best first."""
+        if not turns:
+            return []
+        near = await self.nearness()
+        texts = [text_of(turn.messages) for turn in turns]
+        if near is None:
+            return nearest(query, texts)
+        like = await asyncio.to_thread(
+            likeness, near.embedder, Beside(self.conversations), name, turns, query
+        )
+        return nearest(query, texts, like)
+
+    def _room(self, state: ChatState, model: Model) -> int:
+        """Return the tokens that the past may have in a prompt: what instructions and the turn leave."""
+        last = last_message(past.question(past.said_in(state), []), past.ledger(state))
+        fixed = tokens_of(dump([Message.system(self.instructions), last]))
+        return max(room_of(model) - fixed, 0)
+
     def _routed(self, context: Context, route: Route) -> State:
         context.run.emit(Note(text=f"route: {route}"))
         return {"route": route}
 
     def possible(self, state: ChatState) -> dict[Route, Ability]:
         """Return the abilities that the turn can go to: to look needs a picture, to search a source."""
-        pictures = bool(state.get("images")) or bool(past.pictures_in(state.get("past", [])))
+        pictures = bool(state.get("images")) or bool(state.get("pictures"))
         missing = {
             "look": not pictures,
             "research": not self.sources and self.abilities["research"].agent is None,
@@ -334,7 +413,7 @@ class ChatAgent(GraphAgent):
         """Return the arguments of an ability's agent: of what there is, what it takes."""
         digests = state.get("images") or []
         if name == "look" and not digests:
-            digests = past.pictures_in(state.get("past", []))[-1:]
+            digests = state.get("pictures", [])[-1:]
         known = {
             "images": [context.run.get_image(digest) for digest in digests] or None,
             "url": state.get("url"),
@@ -375,5 +454,5 @@ def _next(state: ChatState) -> str:
     route = state.get("route", "answer")
     if route == "browse" and not state.get("url"):
         return "where"
-    # An unclear turn asks; one that has been told more is routed again.
-    return {"ask": "wonder", "": "route"}.get(route, route)
+    # An answer is given with what is gathered of the past. An unclear turn asks; one that has been told more is routed again.
+    return {"ask": "wonder", "": "route", "answer": "gather"}.get(route, route)

@@ -24,7 +24,7 @@ class Nearness:
     """
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self._known: dict[tuple[tuple[str, ...], ...], list[np.ndarray]] = {}
         self._lock = threading.Lock()
 
@@ -33,7 +33,7 @@ class Nearness:
         import numpy as np
 
         vectors = self._vectors(tuple(tuple(of) for of in shots.values()))
-        (query,) = self._embedder.embed([text])
+        (query,) = self.embedder.embed([text])
         near = np.array([float(np.max(of @ query)) for of in vectors])
         total = near + _ridge(vectors, query)
         return dict(zip(shots, map(float, total), strict=True))
@@ -43,7 +43,7 @@ class Nearness:
             if sets not in self._known:
                 import numpy as np
 
-                whole = self._embedder.embed([shot for of in sets for shot in of])
+                whole = self.embedder.embed([shot for of in sets for shot in of])
                 ends = np.cumsum([len(of) for of in sets])
                 self._known[sets] = np.split(whole, ends[:-1])
             return self._known[sets]

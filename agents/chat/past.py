@@ -9,16 +9,33 @@ from agentkit.content import Image, Message, Picture, Text
 from agentkit.runtime.run import Run
 
 from ...memory.conversations import Conversations
+from ...memory.entry import Trust
 from ..general.history import load_history
 from .ledger import Ledger
 
 
-def recall(memory: Conversations, name: str, run: Run, last: int) -> list[dict[str, Any]]:
-    """Return the newest messages of a conversation as plain data; their pictures are now the run's, too."""
-    messages = [message for turn in memory.turns(name, last) for message in turn.messages]
+def put_pictures(memory: Conversations, messages: Sequence[Mapping[str, Any]], run: Run) -> None:
+    """Give a run the pictures of a conversation's dumped messages."""
     for digest in pictures_in(messages):
         run.put_image(memory.picture(digest))
-    return messages
+
+
+def turns_in(messages: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return dumped messages turn by turn: each begins with what the user says."""
+    turns: list[list[Mapping[str, Any]]] = []
+    for message in messages:
+        if message["role"] == "user" or not turns:
+            turns.append([])
+        turns[-1].append(message)
+    return turns
+
+
+def replied(messages: Sequence[Mapping[str, Any]]) -> tuple[str, Trust]:
+    """Return what was replied in a turn, and whether it can be trusted."""
+    parts = [part for message in messages if message["role"] != "user" for part in message["parts"]]
+    texts = [part for part in parts if "text" in part]
+    trusted = all(part.get("trust", "trusted") == "trusted" for part in texts)
+    return "\n".join(part["text"] for part in texts), "trusted" if trusted else "untrusted"
 
 
 def pictures_in(messages: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -12,29 +12,44 @@ from agentkit.models import Model
 from ..general.history import fit
 from .ledger import Ledger
 
-# More of the past is not shown, and less when the model's context is short.
+# A prompt is not longer, and shorter when the model's context is: a model that computes here takes seconds for so many
+# tokens, one that is served does not.
 TOKENS = 3000
+SERVED = 8000
 SHARE = 0.75
 
 
 def prompt_of(
-    instructions: str, earlier: Sequence[Message], question: Message, ledger: Ledger, tokens: int
+    instructions: str,
+    earlier: Sequence[Message],
+    question: Message,
+    ledger: Ledger,
+    tokens: int,
+    notes: Sequence[Text] = (),
 ) -> list[Message]:
     """Return the prompt of a turn within ``tokens``; what the ledger holds is in the last message, as ``instruction``.
 
-    It stands before the question: after it, smollm2 repeats the instructions and answers nothing.
+    It stands before the question: after it, smollm2 repeats the instructions and answers nothing. ``notes`` on what
+    ``earlier`` no longer holds come first in that message: in one of their own, two of a role would follow each other.
     """
-    if ledger.restated:
-        question = replace(question, parts=(Text(ledger.restated, "instruction"), *question.parts))
+    question = last_message(question, ledger, notes)
     # ``fit`` keeps the head; this turn is put there while it measures.
     kept = fit([Message.system(instructions), question, *earlier], tokens)
     return [kept[0], *kept[2:], kept[1]]
 
 
+def last_message(question: Message, ledger: Ledger, notes: Sequence[Text] = ()) -> Message:
+    """Return the user's turn with what stands before its words: notes on the past, and what still holds."""
+    held = [Text(ledger.restated, "instruction")] if ledger.restated else []
+    return replace(question, parts=(*notes, *held, *question.parts))
+
+
 def room_of(model: Model) -> int:
     """Return the tokens that a prompt may have for a model."""
-    room = model.capabilities.context
-    return TOKENS if room is None else min(TOKENS, int(room * SHARE))
+    room, here = model.capabilities.context, model.capabilities.attention
+    if room is None:
+        return TOKENS
+    return min(TOKENS if here else SERVED, int(room * SHARE))
 
 
 def edits_of(model: Model, ledger: Ledger, boost: float | None) -> list[Edit]:

@@ -8,13 +8,13 @@ import { Regions, thumbnail } from "./regions.js";
 const DOING = {
   recall: "Recalling the conversation", route: "Choosing what to do", where: "Finding where to begin", answer: "Writing",
   look: "Looking at the picture", browse: "Working on the web page", research: "Searching the sources", tool: "Using tools",
-  wonder: "Finding out what is meant", remember: "Remembering",
+  wonder: "Finding out what is meant", gather: "Going through what was said", remember: "Remembering",
 };
 // What the nodes of the agents inside do; the chat's own have other meanings.
 const INSIDE = { observe: "Looking at the page", decide: "Deciding what to do next", recall: "Recalling past tasks", reflect: "Looking back", plan: "Planning" };
 const HIDDEN = new Set(["run_started", "run_ended", "node_started", "node_ended", "said"]);
 /** Whether an action is the chat's own: keeping the turn. */
-const isOwn = (event) => event.kind === "acted" && event.span.endsWith(":remember");
+const isOwn = (event) => event.kind === "acted" && /:(remember|gather)$/.test(event.span);
 
 /** Return what an event says the agent is doing now, in words, or null. */
 export function doing(event) {
@@ -105,6 +105,7 @@ function words(event, key) {
     case "answered": return { name: "question", text: `Answer: ${event.answer}`, detail: [field("By", event.by ?? "")] };
     case "corrected": return { name: "hand", text: `You said: ${event.text}`, detail: [field("By", event.by ?? ""), field("", "Heard from here on: it is part of the task.")] };
     case "recalled": return { name: "book", text: `Recalled ${count(event.items?.length ?? 0, "past task")}`, detail: (event.items ?? []).map((item) => field(item.task ?? item.id ?? "", json(item.similarity ?? ""))) };
+    case "condensed": return { name: "book", text: `Condensed ${count(event.turns, "earlier turn")}`, detail: [field("", `The first ${count(event.upto, "turn")} of this conversation are now held by a digest: ${event.tokens} tokens became ${event.left}, by ${event.by}. Nothing is lost: they can be found again when they matter.`)] };
     case "remembered": return { name: "book", text: `Remembered ${event.task}`, detail: [] };
     case "budget_spent": return { name: "note", text: `The budget of ${event.allowed} ${event.limit} is spent`, detail: [] };
     case "run_resumed": return { name: "note", text: "Gone on with", detail: [] };
