@@ -1,34 +1,16 @@
-"""What is kept beside the turns of a conversation: their digest, their vectors, and what their pictures show."""
+"""What is kept beside the turns of a conversation: their digest, and their vectors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .conversations import Conversations, Turn
-from .entry import Trust
 
 if TYPE_CHECKING:
     import numpy as np
-
-SightKind = Literal["words", "answer", "mark", "text"]
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Something known of a picture since a turn (its number, from 1).
-
-    ``kind``: the user's *words* beside it, what was *answered* about it, a *mark* that was found in it, *text* that
-    is read in it. ``picture`` is its digest.
-    """
-
-    picture: str
-    kind: SightKind
-    text: str
-    trust: Trust = "trusted"
-    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,7 +23,6 @@ class Whole:
     turns: Sequence[Turn] = ()
     digest: Mapping[str, Any] | None = None
     upto: int = 0
-    sights: Sequence[Sight] = ()
 
 
 @dataclass(frozen=True)
@@ -63,22 +44,11 @@ class Beside:
                 "SELECT upto, data FROM digests WHERE conversation = (SELECT id FROM conversations WHERE name = ?)",
                 (name,),
             ).fetchone()
-            seen = db.execute(
-                "SELECT s.turn, s.picture, s.kind, s.text, s.trust FROM sights s JOIN turns t ON t.id = s.turn "
-                "WHERE t.done AND t.conversation = (SELECT id FROM conversations WHERE name = ?) ORDER BY s.rowid",
-                (name,),
-            ).fetchall()
             db.execute("COMMIT")
-        number = {row[0]: place for place, row in enumerate(rows, start=1)}
         turns = [Turn(run, when, json.loads(messages), key) for _, run, when, messages, key in rows]
-        sights = [
-            Sight(picture, kind, text, trust, number[id])
-            for id, picture, kind, text, trust in seen
-            if id in number
-        ]
         if kept is None:
-            return Whole(turns, sights=sights)
-        return Whole(turns, json.loads(kept[1]), sum(id <= kept[0] for id in number), sights)
+            return Whole(turns)
+        return Whole(turns, json.loads(kept[1]), sum(row[0] <= kept[0] for row in rows))
 
     def keep_digest(self, name: str, last: str, data: Mapping[str, Any]) -> None:
         """Keep the digest of a conversation up to the turn of the key ``last``, in the place of the one before.
@@ -116,14 +86,4 @@ class Beside:
             db.executemany(
                 "INSERT OR REPLACE INTO vectors (turn, embedder, data) SELECT id, ?, ? FROM turns WHERE key = ?",
                 [(embedder, vector.astype("float32").tobytes(), key) for key, vector in vectors.items()],
-            )
-
-    def keep_sights(self, run: str, sights: Iterable[Sight]) -> None:
-        """Keep what was seen in the turn of a run; what is kept of it already stays."""
-        with self.conversations.writing() as db:
-            db.executemany(
-                "INSERT INTO sights (turn, picture, kind, text, trust) SELECT id, ?2, ?3, ?4, ?5 FROM turns t "
-                "WHERE run = ?1 AND NOT EXISTS (SELECT 1 FROM sights WHERE turn = t.id AND picture = ?2 "
-                "AND kind = ?3 AND text = ?4)",
-                [(run, sight.picture, sight.kind, sight.text, sight.trust) for sight in sights],
             )

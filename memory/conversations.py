@@ -47,11 +47,6 @@ CREATE TABLE IF NOT EXISTS digests (
 CREATE TABLE IF NOT EXISTS vectors (
     turn INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE, embedder TEXT NOT NULL, data BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS sights (
-    turn INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE, picture TEXT NOT NULL,
-    kind TEXT NOT NULL, text TEXT NOT NULL, trust TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS sights_of_turns ON sights(turn);
 CREATE UNIQUE INDEX IF NOT EXISTS conversation_keys ON conversations(key);
 CREATE UNIQUE INDEX IF NOT EXISTS turn_keys ON turns(key);
 CREATE INDEX IF NOT EXISTS runs ON turns(run)
@@ -229,9 +224,6 @@ class Conversations:
                 source = (made[0], key)
                 of_turn = "WHERE turn = (SELECT id FROM turns WHERE key = ?)"
                 db.execute(f"INSERT INTO vectors SELECT ?, embedder, data FROM vectors {of_turn}", source)
-                db.execute(
-                    f"INSERT INTO sights SELECT ?, picture, kind, text, trust FROM sights {of_turn}", source
-                )
 
     def holds(self, run: str) -> bool:
         """Return whether a turn of any conversation was this run."""
@@ -410,7 +402,6 @@ def _outdate(db: sqlite3.Connection, conversation: int, turn: int) -> None:
     """Forget what was made of a turn that is written anew."""
     db.execute("DELETE FROM digests WHERE conversation = ? AND upto >= ?", (conversation, turn))
     db.execute("DELETE FROM vectors WHERE turn = ?", (turn,))
-    db.execute("DELETE FROM sights WHERE turn = ?", (turn,))
 
 
 def _turn(row: Sequence[Any]) -> Turn:
