@@ -71,7 +71,7 @@ class Turn(Contract):
 
     ``status``: *waiting* has an open ``question``; *interrupted* was cut off by a restart of the server;
     *stopped* by the user. All but *done* and *running* can be gone on with. ``trusted`` is false for an answer that
-    a web page may have worded. ``recorded``: whether its run can be looked at. ``others`` are other answers to the
+    a page, a document or a tool may have worded. ``recorded``: whether its run can be looked at. ``others`` are other answers to the
     same words (their ``of`` is this turn's key), which the conversation does not remember. ``models`` by role, as far
     as they were used; ``strategy`` is the visual search's. ``taken``: the page it works on is in the user's hands.
     """

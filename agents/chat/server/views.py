@@ -14,6 +14,7 @@ from agentkit.runs.folder import EVENTS, RunFolder
 
 from ....memory import conversations as memory
 from ....memory.conversations import NotKept
+from ..agent import OWN_WORDS
 from .schema import Turn, TurnStatus
 
 # What a run is cut off with when the server stops; else an interrupted turn was stopped by the user.
@@ -124,7 +125,7 @@ def _of_result(view: Turn, result: Result) -> dict[str, Any]:
     route = output.get("route")
     return {
         "answer": result.answer or (view.answer if view.status == "stopped" else None),
-        "trusted": view.trusted and route != "browse",
+        "trusted": view.trusted and route in (None, *OWN_WORDS),
         "route": route,
         "evidence": result.evidence,
         "question": result.question,
