@@ -47,7 +47,7 @@ class RunFolder:
         with _disk(path):
             (path / "images").mkdir(parents=True, exist_ok=True)
         folder = cls(path, info)
-        folder.save()
+        folder.save(sync=False)
         return folder
 
     @classmethod
@@ -78,14 +78,18 @@ class RunFolder:
                 folder._mend(path / name)
         return folder
 
-    def save(self) -> None:
-        """Write ``run.json`` so that a kill leaves the old or the new one, never half of it."""
+    def save(self, *, sync: bool = True) -> None:
+        """Write ``run.json`` so that a kill leaves the old or the new one, never half of it.
+
+        ``sync`` also waits for the disk, so that a power failure does the same.
+        """
         target, draft = self.path / "run.json", self.path / "run.json.new"
         with _disk(self.path):
             with draft.open("w", encoding="utf-8") as file:
                 file.write(self.info.model_dump_json(indent=1))
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             draft.replace(target)
 
     def append(self, name: str, data: dict[str, Any], *, sync: bool = False) -> None:

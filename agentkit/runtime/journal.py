@@ -149,6 +149,8 @@ class Journal:
             "irreversible": effect.irreversible,
             "box": effect.box,
         }
+        # What can simply be done again is not worth waiting for the disk.
+        sync = sync and not _repeatable(effect)
         line = self._filing.write("act", effect.key, state, sync=sync, name=effect.name, **facts, **more)
         self._note(line)
         self._event(effect, state, more.get("error"))
