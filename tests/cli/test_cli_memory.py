@@ -60,7 +60,9 @@ def test_export_and_import_into_another_folder(cli, runs, tmp_path) -> None:
     assert first["counts"] == {"exemplar": 1, "tip": 1, "fact": 1}
     again = cli("memory", "import", "all.jsonl", "--memory", "other", "--json").json
     assert sum(again["counts"].values()) == 0
-    before, after = (cli("memory", "list", "--memory", place, "--json").json for place in ("agentkit-memory", "other"))
+    before, after = (
+        cli("memory", "list", "--memory", place, "--json").json for place in ("agentkit-memory", "other")
+    )
     assert sorted(row["id"] for row in before) == sorted(row["id"] for row in after)
     assert cli("memory", "export", "tips.jsonl", "--kind", "tip", "--json").json["counts"] == {"tip": 1}
 
