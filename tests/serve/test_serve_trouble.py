@@ -124,3 +124,29 @@ async def test_an_approval_after_the_turn_was_stopped_does_nothing(tmp_path: Pat
         await turn.get_by_role("button", name="Allow").click()
         await visitor.turn("done")
         assert site.received == [{"name": "Ada", "city": "Paris"}]
+
+
+async def test_a_message_sent_while_the_page_still_loads_is_shown_once(server: Served, visit, browser: Any):
+    context = await browser.new_context()
+    slow = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await slow.wait()
+        await route.continue_()
+
+    await context.route("**/api/state*", late)
+    visitor = await visit(server.url, context=context)
+    await visitor.page.evaluate(
+        "() => { window.told = []; document.addEventListener('agentkit', e => told.push(e.detail.event.seq)); }"
+    )
+    server.model.hold = gate = asyncio.Event()
+    await visitor.say("Go.")
+    await visitor.turn("running")
+    await visitor.until("told.length > 1")
+    slow.set()
+    await visitor.until("document.querySelector('.model') !== null")
+    gate.set()
+    await visitor.turn("done")
+    told = await visitor.page.evaluate("told")
+    assert told == list(range(len(told)))
+    await context.close()

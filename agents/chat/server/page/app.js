@@ -265,7 +265,9 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) atte
 window.addEventListener("popstate", () => go(wanted(), { keepUrl: true }));
 setInterval(() => { if (!document.hidden) attempt(refreshState); }, 5000);
 
+// Who writes before the page has loaded has opened a conversation by then.
+const first = wanted();
 head(null);
 await attempt(refresh);
-if (wanted()) await go(wanted(), { keepUrl: true });
+if (first && !open) await go(first, { keepUrl: true });
 composer.field.focus();
