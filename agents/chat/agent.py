@@ -32,7 +32,7 @@ from .ability import Ability, built_in, with_own
 from .asking import LOST, Unclear, unclear
 from .gather import Past, extended, tokens_of
 from .nearness import Nearness
-from .prompt import edits_of, last_message, prompt_of, room_of
+from .prompt import edits_of, first_message, prompt_of, room_of
 from .recollect import likeness, nearest, text_of
 from .routing import Route
 
@@ -352,8 +352,8 @@ class ChatAgent(GraphAgent):
 
     def _room(self, state: ChatState, model: Model) -> int:
         """Return the tokens that the past may have in a prompt: what instructions and the turn leave."""
-        last = last_message(past.question(past.said_in(state), []), past.ledger(state))
-        fixed = tokens_of(dump([Message.system(self.instructions), last]))
+        first = first_message(self.instructions, past.ledger(state))
+        fixed = tokens_of(dump([first, past.question(past.said_in(state), [])]))
         return max(room_of(model) - fixed, 0)
 
     def _routed(self, context: Context, route: Route) -> State:

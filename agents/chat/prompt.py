@@ -27,21 +27,22 @@ def prompt_of(
     tokens: int,
     notes: Sequence[Text] = (),
 ) -> list[Message]:
-    """Return the prompt of a turn within ``tokens``; what the ledger holds is in the last message, as ``instruction``.
+    """Return the prompt of a turn within ``tokens``; what the ledger holds is in the first message, as ``instruction``.
 
-    It stands before the question: after it, smollm2 repeats the instructions and answers nothing. ``notes`` on what
-    ``earlier`` no longer holds come first in that message: in one of their own, two of a role would follow each other.
+    Before the question or after it, in the last message, smollm2 repeats the instructions and answers nothing.
+    ``notes`` on what ``earlier`` no longer holds come before the question: in a message of their own, two of a role
+    would follow each other.
     """
-    question = last_message(question, ledger, notes)
+    question = replace(question, parts=(*notes, *question.parts))
     # ``fit`` keeps the head; this turn is put there while it measures.
-    kept = fit([Message.system(instructions), question, *earlier], tokens)
+    kept = fit([first_message(instructions, ledger), question, *earlier], tokens)
     return [kept[0], *kept[2:], kept[1]]
 
 
-def last_message(question: Message, ledger: Ledger, notes: Sequence[Text] = ()) -> Message:
-    """Return the user's turn with what stands before its words: notes on the past, and what still holds."""
-    held = [Text(ledger.restated, "instruction")] if ledger.restated else []
-    return replace(question, parts=(*notes, *held, *question.parts))
+def first_message(instructions: str, ledger: Ledger) -> Message:
+    """Return the agent's own instructions, and after them what the user asked for that still holds."""
+    own = Message.system(instructions)
+    return replace(own, parts=(*own.parts, Text(ledger.restated, "instruction"))) if ledger.restated else own
 
 
 def room_of(model: Model) -> int:

@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Arm:
-    """``ledger``: what holds is restated at the end. ``boost``: the attention on it, or on where it was said."""
+    """``ledger``: what holds is restated. ``boost``: the attention on it, or on where it was said."""
 
     name: str
     ledger: bool

@@ -81,13 +81,14 @@ def test_only_sentences_of_the_user_are_in_it_each_matter_once(turns):
     assert all(1 <= item.turn <= len(turns) for item in ledger.live)
 
 
-def test_what_holds_stands_at_the_end_of_the_prompt_and_can_be_boosted():
+def test_what_holds_stands_in_the_first_message_and_can_be_boosted():
     ledger = Ledger.of([GERMAN, "Who are you?"])
     question = Message.user(Text("Who are you?", "query"))
     past = [Message.user(Text("Old. " * 500, "query")), Message.assistant("Yes.")]
     prompt = prompt_of("Be kind.", past, question, ledger, 100)
-    assert [part.label for part in prompt[-1].parts if isinstance(part, Text)] == ["instruction", "query"]
-    assert prompt[-1].text == f"Keep to what I asked for before: {GERMAN}\nWho are you?"
+    assert [part.label for part in prompt[0].parts if isinstance(part, Text)] == ["system", "instruction"]
+    assert prompt[0].text == f"Be kind.\nKeep to what I asked for before: {GERMAN}"
+    assert prompt[-1] == question
     model = script()
     assert edits_of(model, ledger, 5.0) == [Boost("instruction", 5.0)]
     assert edits_of(model, Ledger(), 5.0) == edits_of(model, ledger, None) == []
@@ -106,7 +107,7 @@ async def test_a_chat_keeps_to_it_and_says_what_conflicts(tmp_path):
     # What the model said is no instruction, though it reads like one.
     assert [item["text"] for item in output_of(results[2])["standing"]["live"]] == [FRENCH]
     called = events(results[2], "model_called")[-1]
-    assert called["prompt"][-1]["parts"][0] == {
+    assert called["prompt"][0]["parts"][-1] == {
         "text": f"Keep to what I asked for before: {FRENCH}",
         "label": "instruction",
         "trust": "trusted",
